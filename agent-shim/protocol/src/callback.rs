@@ -1,0 +1,168 @@
+//! What a shim posts: started, heartbeat, progress, result. The same bytes go over HTTP and through `collect`.
+
+use serde::{Deserialize, Serialize};
+
+/// Header that names the event: stable over every repeat (Standard Webhooks).
+pub const HEADER_ID: &str = "webhook-id";
+/// Header with the Unix seconds of signing. Recorded as clock skew, never judged.
+pub const HEADER_TIMESTAMP: &str = "webhook-timestamp";
+/// Header with the proof, `v1,<base64>`: HMAC-SHA256 of `id.timestamp.body` with the attempt's proof secret.
+pub const HEADER_SIGNATURE: &str = "webhook-signature";
+
+/// What a callback is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallbackKind {
+    /// The job was started.
+    Started,
+    /// The shim lives.
+    Heartbeat,
+    /// The job says how far it is.
+    Progress,
+    /// The job is over. For a plain wait: the answer.
+    Result,
+}
+
+impl CallbackKind {
+    /// As in the path and in the body.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::Heartbeat => "heartbeat",
+            Self::Progress => "progress",
+            Self::Result => "result",
+        }
+    }
+
+    /// The kind a path names.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Started, Self::Heartbeat, Self::Progress, Self::Result].into_iter().find(|kind| kind.as_str() == text)
+    }
+}
+
+/// The body of a callback about an attempt.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CallbackBody {
+    /// [`crate::VERSION`].
+    pub v: u32,
+    /// Must equal the token's `jti` and the path.
+    pub attempt: String,
+    /// Must equal the path.
+    pub kind: CallbackKind,
+    /// Number in the attempt's event log, from 1. Heartbeats count their own, in memory.
+    pub seq: u64,
+    /// When it happened, by the VM's clock, Unix milliseconds.
+    pub at_ms: i64,
+    /// Random id of the supervisor that says so.
+    pub instance: String,
+    /// By kind: [`Started`], [`Heartbeat`], any JSON for progress, [`JobResult`].
+    pub data: serde_json::Value,
+}
+
+/// Data of `started`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Started {
+    /// Process id of the job.
+    pub pid: u32,
+    /// Boot id of the machine.
+    pub boot_id: String,
+    /// How the tree is held.
+    pub containment: String,
+}
+
+/// Data of `heartbeat`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Heartbeat {
+    /// Milliseconds since the job last wrote to a stream.
+    pub silent_ms: u64,
+    /// Bytes written to standard output so far.
+    pub stdout_bytes: u64,
+    /// Bytes written to standard error so far.
+    pub stderr_bytes: u64,
+}
+
+/// How a job ended, as its shim saw it, not as the agent claims.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JobOutcome {
+    /// By exit code, whatever it was.
+    Exited,
+    /// By a signal that the shim did not send.
+    Signalled,
+    /// Killed for want of memory.
+    Oom,
+    /// Ended by the shim at its time limit.
+    TimedOut,
+    /// Ended by the shim because it was asked to.
+    Stopped,
+    /// Could not be started.
+    SpawnFailed,
+    /// The supervisor died and its successor could not learn how the job ended.
+    Lost,
+    /// The machine was started anew.
+    Interrupted,
+}
+
+/// Data of `result` for an attempt.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct JobResult {
+    /// How it ended.
+    pub outcome: JobOutcome,
+    /// Exit code, where it exited.
+    pub exit_code: Option<i32>,
+    /// Signal number, where one ended it.
+    pub signal: Option<i32>,
+    /// Why the shim ended it, where it did.
+    pub stop_reason: Option<String>,
+    /// Whether the whole tree is verified to be gone.
+    pub tree_gone: bool,
+    /// When the job was started, by the VM's clock, Unix milliseconds.
+    pub started_at_ms: i64,
+    /// How long it ran, in milliseconds, by the VM's monotonic clock.
+    pub duration_ms: u64,
+    /// The document that the job left in `$SORTIE_RESULT`.
+    pub result: Option<serde_json::Value>,
+    /// What was wrong with that document, where it was not taken.
+    pub result_error: Option<String>,
+    /// Last bytes of standard output, at most [`crate::limits::OUTPUT_TAIL_BYTES`], as UTF-8 with replacements.
+    pub output: String,
+    /// Last bytes of standard error, likewise.
+    pub error_output: String,
+    /// Bytes written to standard output.
+    pub stdout_bytes: u64,
+    /// Bytes written to standard error.
+    pub stderr_bytes: u64,
+    /// For people: what went wrong, where something did.
+    pub message: Option<String>,
+}
+
+/// A callback as it was signed: what a POST carries, and what `collect` returns.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SignedPost {
+    /// [`HEADER_ID`]: `{attempt}.{kind}.{seq}`.
+    pub id: String,
+    /// [`HEADER_TIMESTAMP`].
+    pub timestamp: i64,
+    /// [`HEADER_SIGNATURE`].
+    pub signature: String,
+    /// What it is about.
+    pub kind: CallbackKind,
+    /// Number in the attempt's event log.
+    pub seq: u64,
+    /// Exact body.
+    pub body: String,
+}
+
+/// The id of an event, the same on every repeat.
+#[must_use]
+pub fn webhook_id(attempt: &str, kind: CallbackKind, seq: u64) -> String {
+    format!("{attempt}.{}.{seq}", kind.as_str())
+}
+
+/// The bytes that a proof signs (Standard Webhooks: `id.timestamp.body`).
+#[must_use]
+pub fn proof_message(id: &str, timestamp: i64, body: &[u8]) -> Vec<u8> {
+    [id.as_bytes(), b".", timestamp.to_string().as_bytes(), b".", body].concat()
+}

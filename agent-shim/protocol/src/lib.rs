@@ -1,0 +1,18 @@
+//! What the shim and the orchestrator say to each other: plain values, serde only.
+//!
+//! Three conversations share these types:
+//! * over SSH: framed [`verb::Request`]s on the shim's stdin, framed [`verb::Answer`]s on its stdout ([`frame`]);
+//! * over HTTP: [`callback::CallbackBody`]s posted by the shim, answered with a [`receipt::CallbackAnswer`];
+//! * on disk: the shim keeps the same bytes it posts, so that `collect` returns what a callback would have carried.
+
+pub mod bytes;
+pub mod callback;
+pub mod frame;
+pub mod limits;
+pub mod receipt;
+pub mod spec;
+pub mod verb;
+pub mod view;
+
+/// Version of this protocol. The launch frame carries it; unknown optional fields are ignored, another version is refused.
+pub const VERSION: u32 = 1;

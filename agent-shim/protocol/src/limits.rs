@@ -1,0 +1,34 @@
+//! Every bound of the conversation between shim and orchestrator, with its reason.
+
+/// Largest JSON payload of one frame, in bytes. A launch carries argv, environment and stdin; `collect` a page of posts.
+pub const FRAME_BYTES: usize = 8 << 20;
+/// Noise (motd, rc files) skipped on stdout while looking for a frame, in bytes (F086).
+pub const NOISE_BYTES: usize = 256 << 10;
+/// Largest body of a callback posted inline, in bytes. Larger results wait to be collected.
+pub const CALLBACK_BYTES: usize = 1 << 20;
+/// Largest result document a job may leave in `$SORTIE_RESULT`, in bytes.
+pub const RESULT_BYTES: usize = 256 << 10;
+/// Tail of each output stream that a result carries, in bytes.
+pub const OUTPUT_TAIL_BYTES: usize = 8 << 10;
+/// Output kept per stream on the VM, in bytes; what is beyond is counted, never a reason to stop a job.
+pub const OUTPUT_FILE_BYTES: u64 = 256 << 20;
+/// Largest answer body that the shim reads from the callback server, in bytes.
+pub const ANSWER_BYTES: usize = 64 << 10;
+/// Largest chunk of a log that one `logs` answer carries, in bytes.
+pub const LOG_CHUNK_BYTES: u64 = 256 << 10;
+/// Attempts that one `status` may name.
+pub const STATUS_ATTEMPTS: usize = 1024;
+/// Pause before the first repeat of a post, in milliseconds; doubles with full jitter.
+pub const POST_BACKOFF_MS: u64 = 1_000;
+/// Longest pause between two tries of a post while the job is fresh, in milliseconds.
+pub const POST_BACKOFF_CAP_MS: u64 = 60_000;
+/// Longest pause once a result has been refused for half an hour, or was answered 401, in milliseconds.
+pub const POST_BACKOFF_SLOW_MS: u64 = 300_000;
+/// Longest `Retry-After` that is honoured, in milliseconds (F046).
+pub const RETRY_AFTER_CAP_MS: u64 = 3_600_000;
+/// How long one post may take in all, in milliseconds (F044).
+pub const POST_TIMEOUT_MS: u64 = 20_000;
+/// How long an unacknowledged result is pushed, in milliseconds: 30 days. After that it waits to be collected.
+pub const POST_FOR_MS: u64 = 30 * 24 * 3_600_000;
+/// How long acknowledged attempts stay on the VM, in milliseconds: 7 days.
+pub const KEEP_ACKED_MS: u64 = 7 * 24 * 3_600_000;

@@ -1,0 +1,73 @@
+//! The launch frame: an immutable, digested spec plus replaceable credentials.
+
+use crate::bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What one attempt is to run. Its exact JSON bytes are digested: the same attempt with another digest is a conflict.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Spec {
+    /// [`crate::VERSION`].
+    pub v: u32,
+    /// Id of the attempt, `att_...`. Also the name of its directory on the VM.
+    pub attempt: String,
+    /// Id of the run, `run_...`.
+    pub run: String,
+    /// Name of the step.
+    pub step: String,
+    /// Which try of the step this is, from 1.
+    pub number: u32,
+    /// Fence of the attempt; only grows within a step.
+    pub fence: u64,
+    /// Program and arguments, at least one.
+    pub command: Vec<Bytes>,
+    /// Environment added to a minimal one (`PATH`, `HOME`, `USER`, `SHELL`, `LANG`).
+    #[serde(default)]
+    pub env: Vec<(String, Bytes)>,
+    /// Working directory; without one the attempt gets a directory of its own.
+    #[serde(default)]
+    pub cwd: Option<Bytes>,
+    /// Bytes for standard input, followed by end of file. Without: `/dev/null`.
+    #[serde(default)]
+    pub stdin: Option<Bytes>,
+    /// The shim ends the job by itself after this long, in milliseconds.
+    pub timeout_ms: u64,
+    /// Between two heartbeats, in milliseconds.
+    pub heartbeat_ms: u64,
+    /// Between TERM and KILL, in milliseconds.
+    pub grace_ms: u64,
+}
+
+/// What lets the shim speak for the attempt. Never part of the digest: it may be re-issued.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Credentials {
+    /// Where to post, up to and including the id; the kind is appended as `/{kind}` to the path, before the query.
+    pub callback_url: String,
+    /// The correlation token, for `Authorization: Bearer`.
+    pub token: String,
+    /// The proof secret of the attempt, base64 (standard alphabet, padded).
+    pub proof_secret: String,
+    /// How the server's certificate is judged.
+    pub trust: Trust,
+    /// Secret environment values for the job, by name. Kept out of the spec, so out of its digest.
+    #[serde(default)]
+    pub secret_env: BTreeMap<String, Bytes>,
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Credentials(..)")
+    }
+}
+
+/// How the shim judges the callback server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trust {
+    /// The CA roots of the VM's system.
+    System,
+    /// These CA certificates only, PEM.
+    Ca(String),
+    /// Plain HTTP, where the operator configured it.
+    PlainHttp,
+}

@@ -1,0 +1,3 @@
+//! The program `sortie-shim`.
+
+fn main() {}

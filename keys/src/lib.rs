@@ -1,0 +1,1 @@
+//! Secrets, signing keys, tokens, proofs, signed URLs, SSH identities and host-key pins.

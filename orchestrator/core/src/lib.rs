@@ -1,0 +1,1 @@
+//! The run engine: states, events, decisions. No I/O, no clock.

@@ -1,0 +1,1 @@
+//! Starlark flows: bundles, builtins, replay, check.

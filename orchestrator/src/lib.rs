@@ -1,0 +1,1 @@
+//! Launches coding agents on VMs over SSH and waits for them durably.

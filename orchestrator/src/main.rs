@@ -1,0 +1,3 @@
+//! The program `sortie`.
+
+fn main() {}

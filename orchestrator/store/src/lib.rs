@@ -1,0 +1,1 @@
+//! The store: its port, the SQLite adapter, the conformance suite.
