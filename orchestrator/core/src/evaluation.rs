@@ -1,0 +1,96 @@
+//! What goes into one evaluation of a flow, and what comes out. Both are plain values: the evaluator is a child process.
+
+use crate::call::CallSpec;
+use crate::failure::Failure;
+use crate::ids::Ms;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The level of the engine's replay. Rises when a builtin's replay changes; a run keeps the level it started with.
+pub const ENGINE_LEVEL: u32 = 1;
+
+/// One durable call as the journal has it. Entries are in call order, without gaps, from call 1.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct JournalEntry {
+    /// Number of the call within the run, from 1.
+    pub call: u32,
+    /// Name of the step.
+    pub step: String,
+    /// Its arguments.
+    pub spec: CallSpec,
+    /// What it was answered, where it was.
+    pub value: Option<Value>,
+    /// Number of the event that answered it. The lowest wins a `wait_any`.
+    pub completed_seq: Option<u64>,
+}
+
+/// What an evaluation asks for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Command {
+    /// A new durable call.
+    Schedule {
+        /// Its number: one above the last.
+        call: u32,
+        /// Name of the step, unique in the run.
+        step: String,
+        /// Its arguments.
+        spec: CallSpec,
+    },
+    /// A durable call that is answered at once (`now`, `uuid`, a decided `wait_any`).
+    Record {
+        /// Its number.
+        call: u32,
+        /// Name of the step.
+        step: String,
+        /// Its arguments.
+        spec: CallSpec,
+        /// Its answer.
+        value: Value,
+        /// Handles that are no longer wanted: their jobs are stopped, their waits closed.
+        losers: Vec<u32>,
+    },
+}
+
+/// How an evaluation ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum End {
+    /// It needs one of these calls to be answered.
+    Suspended {
+        /// Call numbers.
+        waiting_on: Vec<u32>,
+    },
+    /// `run` returned.
+    Returned {
+        /// What.
+        value: Value,
+    },
+    /// It failed for a reason that is the same on every machine.
+    Failed {
+        /// Why; the message carries file, line and caret.
+        failure: Failure,
+    },
+}
+
+/// What came of an evaluation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// In call order.
+    pub commands: Vec<Command>,
+    /// How it ended.
+    pub end: End,
+}
+
+/// Facts about the run that a flow can read, the same in every evaluation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunFacts {
+    /// Id of the run.
+    pub run: String,
+    /// Name of the flow.
+    pub flow: String,
+    /// Release number, or 0 for a draft.
+    pub release: u32,
+    /// When the run was created, Unix milliseconds.
+    pub created_at: Ms,
+}
