@@ -1,1 +1,3 @@
-//! Launches coding agents on VMs over SSH and waits for them durably.
+//! Launches coding agents on VMs over SSH and waits for them durably: all I/O and wiring of `sortie`.
+
+pub mod launcher;

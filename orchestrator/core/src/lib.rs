@@ -13,6 +13,7 @@ pub mod effect;
 pub mod evaluation;
 pub mod event;
 pub mod failure;
+pub mod host;
 pub mod ids;
 pub mod input;
 pub mod limits;
