@@ -1,0 +1,142 @@
+//! `decide(view, input) -> {events, effects, reply} | refusal`: every decision of the engine. One file per kind of input.
+
+mod advance;
+mod callback;
+mod cancel;
+mod draft;
+mod host;
+mod launch;
+mod timer;
+
+use crate::effect::Effect;
+use crate::event::Event;
+use crate::ids::Ms;
+use crate::input::{Input, InputBody};
+use crate::state::{IllegalTransition, StopReason};
+use crate::view::{Attempt, PriorCallback, View};
+use draft::Draft;
+
+/// What was decided. All of it is committed in one transaction, or none.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decided {
+    /// The rows after it. Rows that differ from before are written.
+    pub view: View,
+    /// New events, in order, numbered after the head's `seq`.
+    pub events: Vec<Event>,
+    /// Changes to the due work, in order.
+    pub effects: Vec<Effect>,
+    /// A callback to remember, so that its repeat is recognised.
+    pub callback: Option<CallbackRecord>,
+    /// What the caller is told.
+    pub reply: Reply,
+}
+
+/// A callback to remember as long as the run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallbackRecord {
+    /// Attempt or wait.
+    pub subject: String,
+    /// `webhook-id`, or the digest for a plain wait.
+    pub id: String,
+    /// SHA-256 of its body, hex.
+    pub digest: String,
+    /// What became of it.
+    pub outcome: CallbackOutcome,
+    /// When.
+    pub at: Ms,
+    /// Whether its body is to be kept (it is in no event).
+    pub keep_body: bool,
+}
+
+/// What became of a verified callback. The HTTP statuses are in `sortie-protocol`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CallbackOutcome {
+    /// Committed; the run was made ready.
+    Accepted,
+    /// The same again.
+    Duplicate,
+    /// Another result for a finished attempt or wait.
+    Conflict,
+    /// The run moved on.
+    Late,
+    /// Not parseable or not of the schema.
+    Invalid,
+}
+
+impl CallbackOutcome {
+    /// As in JSON and in the store.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Duplicate => "duplicate",
+            Self::Conflict => "conflict",
+            Self::Late => "late",
+            Self::Invalid => "invalid",
+        }
+    }
+}
+
+/// What the caller is told.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reply {
+    /// Done.
+    Done,
+    /// It was so already, or no longer matters; nothing was changed.
+    Nothing,
+    /// What became of a callback.
+    Callback {
+        /// What.
+        outcome: CallbackOutcome,
+        /// For a duplicate: the first one.
+        first: Option<PriorCallback>,
+        /// That the job is to be ended.
+        stop: Option<StopReason>,
+        /// For people.
+        message: Option<String>,
+    },
+    /// The launch may be sent, with exactly what this attempt was handed.
+    Launch(Box<Attempt>),
+}
+
+/// Why nothing was decided.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// No such run, attempt or wait.
+    #[error("not found")]
+    NotFound,
+    /// The run is there already, made by the same request.
+    #[error("the run exists already")]
+    Exists,
+    /// Somebody else has claimed the advance since.
+    #[error("another evaluation has been claimed since")]
+    Fenced,
+    /// The rows contradict themselves.
+    #[error(transparent)]
+    Corrupt(#[from] IllegalTransition),
+}
+
+/// Decide one input.
+///
+/// # Errors
+/// [`Refusal`]; nothing is to be written then.
+pub fn decide(view: View, input: &Input) -> Result<Decided, Refusal> {
+    if let InputBody::Create(create) = &input.body {
+        return advance::create(view, input, create);
+    }
+    let mut draft = Draft::new(view, input)?;
+    match &input.body {
+        InputBody::Create(_) => return Err(Refusal::Exists),
+        InputBody::Evaluated { advance_fence, seen, evaluation } => advance::evaluated(&mut draft, *advance_fence, *seen, evaluation)?,
+        InputBody::EvaluationCrashed { advance_fence, message } => advance::crashed(&mut draft, *advance_fence, message)?,
+        InputBody::LaunchStarting { attempt, handed } => launch::starting(&mut draft, attempt, handed)?,
+        InputBody::LaunchEnded { attempt, outcome } => launch::ended(&mut draft, attempt, outcome)?,
+        InputBody::AttemptCallback { attempt, callback, said } => callback::attempt(&mut draft, attempt, callback, said)?,
+        InputBody::WaitCallback { wait, digest, answer } => callback::wait(&mut draft, wait, digest, answer)?,
+        InputBody::StopEnded { attempt, outcome } => host::stop_ended(&mut draft, attempt, outcome)?,
+        InputBody::Probed { attempt, verdict } => host::probed(&mut draft, attempt, verdict)?,
+        InputBody::TimerDue(timer) => timer::due(&mut draft, timer)?,
+        InputBody::Cancel { actor, reason } => cancel::cancel(&mut draft, actor, reason.as_deref())?,
+    }
+    Ok(draft.finish())
+}

@@ -1,0 +1,227 @@
+//! The plain values of the port.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sortie_core::decide::Reply;
+use sortie_core::effect::{Work, WorkClass};
+use sortie_core::evaluation::{JournalEntry, RunFacts};
+use sortie_core::ids::{AttemptId, Ms, RunId, WaitId};
+use sortie_core::input::{Input, Scope};
+use sortie_core::state::{AttemptState, StopReason};
+use sortie_core::view::{RunHead, Step};
+
+/// Who this store belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Installation {
+    /// Random id, made with the store. `iss` of every token.
+    pub id: String,
+    /// Rises with every restore. Fences are `(epoch, n)`.
+    pub epoch: u64,
+    /// Number of the last migration.
+    pub schema: u32,
+}
+
+/// One input on its way to a decision.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// Which rows it is decided from.
+    pub scope: Scope,
+    /// The input.
+    pub input: Input,
+    /// Due work that this input answers.
+    pub done: Option<Claim>,
+    /// Exact bytes of a callback, kept where the decision says so.
+    pub body: Option<Vec<u8>>,
+}
+
+/// What came of a delivery.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Delivered {
+    /// The run it was about.
+    pub run: RunId,
+    /// What the caller is told.
+    pub reply: Reply,
+    /// Number of the run's last event now.
+    pub seq: u64,
+    /// The classes of work that became due at once, so that their loops can be woken.
+    pub woken: Vec<WorkClass>,
+}
+
+/// Claimed due work; also how due work is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// The run it belongs to.
+    pub run: RunId,
+    /// What is to be done.
+    pub work: Work,
+    /// When it is (or was) due.
+    pub due_at: Ms,
+    /// Fence of the claim: rises with every claim of this row.
+    pub fence: u64,
+}
+
+/// A heartbeat or progress of an attempt.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Beat {
+    /// Whose.
+    pub attempt: AttemptId,
+    /// Its number; lower ones than the stored are ignored.
+    pub seq: u64,
+    /// When it came, by the server's clock.
+    pub at: Ms,
+    /// Server's clock minus the sender's at that time, in milliseconds.
+    pub skew_ms: i64,
+    /// What it says; progress is kept apart from heartbeats.
+    pub data: Value,
+    /// Whether it is progress, which is kept apart.
+    pub progress: bool,
+}
+
+/// What came of a heartbeat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BeatReply {
+    /// Where the attempt stands; `None` where it is unknown.
+    pub state: Option<AttemptState>,
+    /// That the job is to be ended.
+    pub stop: Option<StopReason>,
+}
+
+/// What evaluation needs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AdvanceLoad {
+    /// The head, with its raised fence.
+    pub head: RunHead,
+    /// What the flow can read of it.
+    pub facts: RunFacts,
+    /// Its input.
+    pub input: Value,
+    /// Its durable calls, in call order.
+    pub journal: Vec<JournalEntry>,
+}
+
+/// A run in a list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunRow {
+    /// Its head.
+    pub head: RunHead,
+}
+
+/// Which runs to list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunFilter {
+    /// Of this flow.
+    pub flow: Option<String>,
+    /// In this shown state (`waiting` too).
+    pub state: Option<String>,
+    /// Older than this one.
+    pub before: Option<RunId>,
+    /// At most this many; the store's own limit applies too.
+    pub limit: usize,
+}
+
+/// An external wait.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WaitRow {
+    /// Its run.
+    pub run: RunId,
+    /// Its step.
+    pub step: Step,
+    /// JSON Schema of its answer.
+    pub schema: Option<Value>,
+    /// When it was scheduled.
+    pub scheduled_at: Ms,
+}
+
+/// A callback that was remembered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallbackRow {
+    /// Attempt or wait.
+    pub subject: String,
+    /// `webhook-id`, or the digest for a plain wait.
+    pub id: String,
+    /// SHA-256 of its body, hex.
+    pub digest: String,
+    /// What became of it.
+    pub outcome: String,
+    /// When.
+    pub at: Ms,
+    /// Its exact body, where it was kept.
+    pub body: Option<Vec<u8>>,
+}
+
+/// A draft to write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DraftPush {
+    /// Name of the flow.
+    pub flow: String,
+    /// Digest of the bundle that this edit started from; `None` for a new flow or to overwrite (`force`).
+    pub base: Option<String>,
+    /// Write whatever the base.
+    pub force: bool,
+    /// Digest of the bundle.
+    pub digest: String,
+    /// Its files as JSON.
+    pub bundle: String,
+    /// Its manifest as JSON.
+    pub manifest: String,
+    /// Who.
+    pub actor: String,
+    /// When.
+    pub at: Ms,
+}
+
+/// A flow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FlowRow {
+    /// Name.
+    pub name: String,
+    /// Digest of the draft.
+    pub draft: Option<String>,
+    /// When the draft was written.
+    pub draft_at: Option<Ms>,
+    /// Number of the live release.
+    pub live: Option<u32>,
+    /// Digest of the live release.
+    pub live_digest: Option<String>,
+    /// Manifest of the live release, else of the draft, as JSON.
+    pub manifest: String,
+}
+
+/// A release.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ReleaseRow {
+    /// Name of the flow.
+    pub flow: String,
+    /// Number, from 1.
+    pub number: u32,
+    /// Digest of the bundle.
+    pub digest: String,
+    /// Manifest as JSON.
+    pub manifest: String,
+    /// What changed.
+    pub notes: String,
+    /// Who.
+    pub actor: String,
+    /// When.
+    pub at: Ms,
+    /// Whether it is live.
+    pub live: bool,
+}
+
+/// The answer that a request with an idempotency key was given.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdempotentAnswer {
+    /// HTTP status.
+    pub status: u16,
+    /// JSON body.
+    pub body: String,
+}
+
+/// The id of a wait or an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// An attempt.
+    Attempt(AttemptId),
+    /// A wait.
+    Wait(WaitId),
+}
