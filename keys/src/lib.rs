@@ -1,1 +1,35 @@
 //! Secrets, signing keys, tokens, proofs, signed URLs, SSH identities and host-key pins.
+//!
+//! Nothing here reads a clock, opens a socket or knows a run: the current time is always an argument, and what a
+//! token or a URL means is decided by the caller against its journal.
+//!
+//! | question | place |
+//! | --- | --- |
+//! | which keys are there, and may they still be used? | [`KeyRing`] |
+//! | who may speak for an attempt or a wait? | [`Claims`], [`Token`], [`Verifier`], [`CachedVerifier`] |
+//! | was this URL made by us? | [`KeyRing::sign_url`], [`KeyRing::verify_url`] |
+//! | were these bytes written by the attempt, or by us? | [`ProofSecret`] |
+//! | who are we on an SSH host? | [`ssh::Identity`] |
+//! | is this the host it was before? | [`known_hosts::KnownHosts`], [`pin::Pin`] |
+
+mod encoding;
+pub mod known_hosts;
+pub mod limits;
+pub mod pin;
+mod private_file;
+mod proof;
+mod ring;
+mod secret;
+pub mod ssh;
+mod token;
+mod url;
+
+pub use private_file::FileError;
+pub use proof::ProofSecret;
+pub use ring::{Change, KeyRing, KeyState, KeyView, Life, RingError, RingView, RootView};
+pub use secret::Secret;
+pub use token::{
+    CachedVerifier, Check, Claims, Expect, JwksError, MintError, Scope, TYP, Token, TokenFault, VerifiedToken, Verifier, token_digest,
+    verify_with_jwks,
+};
+pub use url::{SignedQuery, UrlFault, UrlSignError, callback_url_with_kind};
