@@ -75,6 +75,9 @@ pub enum EventBody {
         call: u32,
         /// Its answer.
         value: Value,
+        /// SHA-256 of the exact bytes, where an external wait was answered.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        digest: Option<String>,
     },
     /// A try of a job.
     AttemptScheduled {
@@ -190,6 +193,8 @@ pub enum EventBody {
     CallbackKept {
         /// The attempt or wait.
         subject: String,
+        /// Number of the call.
+        call: u32,
         /// `late`, `conflict` or `invalid`.
         outcome: String,
         /// SHA-256 of the exact bytes, hex.

@@ -86,6 +86,8 @@ kinds! {
     FlowLimit = "flow_limit", false;
     /// The journal does not match the calls.
     Nondeterminism = "nondeterminism", false;
+    /// The engine contradicts itself: a defect, never the flow's fault.
+    Internal = "internal", false;
     /// Evaluating the run killed its worker, again and again.
     Poison = "poison", false;
 }

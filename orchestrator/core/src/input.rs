@@ -225,4 +225,3 @@ pub enum Verdict {
     /// A tombstone.
     Sealed,
 }
-

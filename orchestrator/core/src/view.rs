@@ -80,6 +80,10 @@ pub struct Step {
     pub completed_seq: Option<u64>,
     /// When it must be answered.
     pub deadline_at: Ms,
+    /// SHA-256 of the answer from outside, hex, where there was one.
+    pub answer_digest: Option<String>,
+    /// Callbacks kept that did not answer it; bounded by [`crate::limits::KEPT_CALLBACKS`].
+    pub kept: u32,
 }
 
 impl Step {
@@ -108,8 +112,8 @@ pub enum StepKind {
 /// A job's own state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct JobStep {
-    /// The newest attempt.
-    pub attempt: AttemptId,
+    /// The newest attempt; `None` only between the two events that schedule step and attempt.
+    pub attempt: Option<AttemptId>,
     /// Its number, from 1.
     pub number: u32,
     /// Attempts counted against the retry budget.

@@ -64,6 +64,15 @@ pub enum CallbackOutcome {
 }
 
 impl CallbackOutcome {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Accepted, Self::Duplicate, Self::Conflict, Self::Late, Self::Invalid];
+
+    /// The outcome a text names.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|outcome| outcome.as_str() == text)
+    }
+
     /// As in JSON and in the store.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

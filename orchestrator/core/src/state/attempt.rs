@@ -100,11 +100,11 @@ impl AttemptState {
     #[must_use]
     pub const fn next(self) -> &'static [Self] {
         use AttemptState::{
-            Failed, Interrupted, LaunchUnknown, Launched, Launching, Lost, Rejected, Running, Scheduled, Stopped, Stopping, Succeeded, Suspect,
+            Failed, Interrupted, LaunchUnknown, Launched, Launching, Lost, Rejected, Running, Scheduled, Stopped, Stopping, Succeeded,
+            Suspect,
         };
         match self {
-            // Nothing was sent, so a stop needs no proof.
-            Scheduled => &[Launching, Failed, Stopped],
+            Scheduled => &[Launching, Failed, Stopping],
             // Everything after Launching may be overtaken by the result.
             Launching => &[Launched, LaunchUnknown, Running, Stopping, Succeeded, Failed, Lost, Interrupted, Rejected],
             LaunchUnknown => &[Launched, Running, Stopping, Succeeded, Failed, Lost, Interrupted, Rejected],

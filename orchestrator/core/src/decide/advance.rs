@@ -1,0 +1,132 @@
+//! Making a run, and what an evaluation of its flow leads to.
+
+use super::draft::Draft;
+use super::{Decided, Refusal, Reply};
+use crate::call::CallSpec;
+use crate::effect::{Timer, Work};
+use crate::evaluation::{Command, ENGINE_LEVEL, End, Evaluation};
+use crate::event::EventBody;
+use crate::failure::{Failure, FailureKind};
+use crate::ids::Ms;
+use crate::input::{Create, Input};
+use crate::limits;
+use crate::state::{RunOutcome, RunState, StopReason};
+use crate::view::View;
+
+/// Make a run. It starts at once.
+pub(super) fn create(view: View, input: &Input, create: &Create) -> Result<Decided, Refusal> {
+    if view.run.is_some() {
+        return Err(Refusal::Exists);
+    }
+    let mut draft = Draft::empty(view, input);
+    let deadline_at = later(draft.at, create.deadline_ms);
+    draft.emit(EventBody::RunCreated {
+        run: create.run.clone(),
+        flow: create.flow.clone(),
+        release: create.release,
+        bundle: create.bundle.clone(),
+        engine: ENGINE_LEVEL,
+        input: create.input.clone(),
+        deadline_at,
+        actor: create.actor.clone(),
+    })?;
+    draft.emit(EventBody::RunStarted {})?;
+    draft.put(Work::Timer(Timer::RunDeadline), deadline_at);
+    draft.put(Work::Advance, draft.at);
+    Ok(draft.finish())
+}
+
+/// The flow was evaluated: schedule what it asks for, or end.
+pub(super) fn evaluated(draft: &mut Draft, advance_fence: u64, seen: u64, evaluation: &Evaluation) -> Result<(), Refusal> {
+    if !claimed(draft, advance_fence, seen)? {
+        return Ok(());
+    }
+    for command in &evaluation.commands {
+        match command {
+            Command::Schedule { call, step, spec } => schedule(draft, *call, step, spec)?,
+            Command::Record { call, step, spec, value, losers } => {
+                let (step, spec, value) = (step.clone(), spec.clone(), value.clone());
+                draft.emit(EventBody::StepRecorded { call: *call, step, spec, value })?;
+                for loser in losers {
+                    draft.stop_step(*loser, StopReason::Superseded)?;
+                }
+            }
+        }
+    }
+    match &evaluation.end {
+        End::Suspended { waiting_on } => suspended(draft, waiting_on),
+        End::Returned { value } => draft.end(RunOutcome::Succeeded, Some(value.clone()), None, StopReason::Superseded),
+        End::Failed { failure } => draft.end(RunOutcome::Failed, None, Some(failure.clone()), StopReason::Cancelled),
+    }
+}
+
+/// Evaluating killed its worker: again, until the run is parked (F116).
+pub(super) fn crashed(draft: &mut Draft, advance_fence: u64, message: &str) -> Result<(), Refusal> {
+    let run = draft.view.run.as_mut().ok_or(Refusal::NotFound)?;
+    if run.advance_fence != advance_fence {
+        return Err(Refusal::Fenced);
+    }
+    if run.state != RunState::Running {
+        draft.reply = Reply::Nothing;
+        return Ok(());
+    }
+    run.crashes += 1;
+    if run.crashes < limits::CRASHES {
+        draft.put(Work::Advance, draft.at);
+        return Ok(());
+    }
+    let failure = Failure::new(FailureKind::Poison, format!("evaluating the flow killed its worker {} times: {message}", limits::CRASHES));
+    draft.emit(EventBody::RunParked { failure })
+}
+
+/// Whether the evaluation still counts; then its bookkeeping is done.
+fn claimed(draft: &mut Draft, advance_fence: u64, seen: u64) -> Result<bool, Refusal> {
+    let run = draft.view.run.as_mut().ok_or(Refusal::NotFound)?;
+    if run.advance_fence != advance_fence {
+        return Err(Refusal::Fenced);
+    }
+    run.evaluated_seq = seen;
+    run.crashes = 0;
+    if run.state == RunState::Running {
+        return Ok(true);
+    }
+    draft.reply = Reply::Nothing;
+    Ok(false)
+}
+
+fn schedule(draft: &mut Draft, call: u32, step: &str, spec: &CallSpec) -> Result<(), Refusal> {
+    let run_deadline = draft.run()?.deadline_at;
+    let (timeout_ms, wait) = match spec {
+        CallSpec::Job(job) => (job.timeout_ms, None),
+        CallSpec::Wait(wait) => (wait.timeout_ms, Some(draft.new_wait())),
+        CallSpec::Sleep { duration_ms } => (*duration_ms, None),
+        CallSpec::Now {} | CallSpec::Uuid {} | CallSpec::WaitAny { .. } => return Err(Refusal::NotFound),
+    };
+    let due = later(draft.at, timeout_ms);
+    // A sleep that outlasts the run simply meets the run's deadline first.
+    let deadline_at = if matches!(spec, CallSpec::Sleep { .. }) { due } else { due.min(run_deadline) };
+    draft.emit(EventBody::StepScheduled { call, step: step.to_owned(), spec: spec.clone(), deadline_at, wait })?;
+    draft.put(Work::Timer(Timer::Step(call)), deadline_at);
+    if let CallSpec::Job(_) = spec {
+        draft.schedule_attempt(call)?;
+    }
+    Ok(())
+}
+
+/// Every waiting run has a next waker; one that has none is set aside, visibly.
+fn suspended(draft: &mut Draft, waiting_on: &[u32]) -> Result<(), Refusal> {
+    let run = draft.run()?;
+    if run.wake_seq > run.evaluated_seq {
+        draft.put(Work::Advance, draft.at);
+        return Ok(());
+    }
+    if waiting_on.iter().any(|call| draft.view.steps.get(call).is_some_and(crate::view::Step::is_open)) {
+        return Ok(());
+    }
+    let failure = Failure::new(FailureKind::Internal, format!("the flow waits for calls {waiting_on:?}, none of which is open"));
+    draft.emit(EventBody::RunParked { failure })
+}
+
+fn later(at: Ms, by_ms: u64) -> Ms {
+    at.saturating_add(Ms::try_from(by_ms.min(limits::LONGEST_MS)).unwrap_or(Ms::MAX))
+}

@@ -1,0 +1,73 @@
+//! What a host says of an attempt when it is asked: to be ended, or how it is.
+
+use super::draft::Draft;
+use super::{Refusal, Reply};
+use crate::effect::{Timer, Work};
+use crate::event::EventBody;
+use crate::failure::{Failure, FailureKind};
+use crate::ids::AttemptId;
+use crate::input::{Stopped, Verdict};
+use crate::retry;
+use crate::state::{AttemptState, StopReason};
+
+/// What came of an attempt to stop a job. It is asked again until the host says that nothing is left.
+pub(super) fn stop_ended(draft: &mut Draft, id: &AttemptId, outcome: &Result<Stopped, Failure>) -> Result<(), Refusal> {
+    if draft.attempt(id)?.state != AttemptState::Stopping {
+        draft.reply = Reply::Nothing;
+        return Ok(());
+    }
+    match outcome {
+        Ok(Stopped::Gone { evidence }) => stopped(draft, id, evidence),
+        Ok(Stopped::Alive) | Err(_) => {
+            let pause = retry::reach_ms(draft.at - draft.run()?.updated_at, &draft.entropy);
+            draft.put(Work::Stop(id.clone()), draft.at + pause.cast_signed());
+            Ok(())
+        }
+    }
+}
+
+/// The end is verified: the step is answered, or tried again where the reason allows it.
+pub(super) fn stopped(draft: &mut Draft, id: &AttemptId, evidence: &str) -> Result<(), Refusal> {
+    let attempt = draft.attempt(id)?;
+    let (call, reason) = (attempt.call, attempt.stopping.unwrap_or(StopReason::Cancelled));
+    draft.emit(EventBody::AttemptStopped { attempt: id.clone(), evidence: evidence.to_owned() })?;
+    draft.drop_work(Work::Timer(Timer::StopAnswer(id.clone())));
+    draft.drop_work(Work::Stop(id.clone()));
+    if !draft.step(call)?.is_open() {
+        return Ok(());
+    }
+    let failure = Failure::new(reason.failure(), format!("ended early ({}); verified: {evidence}", reason.as_str()));
+    match reason {
+        StopReason::TimedOut | StopReason::Cancelled | StopReason::Superseded => draft.complete_job(call, None, Some(&failure), Some(true)),
+        StopReason::NotStarted | StopReason::Stalled | StopReason::Silent | StopReason::Budget => {
+            draft.after_failure(id, None, &failure, Some(true))
+        }
+    }
+}
+
+/// What a host says about an attempt that has not been heard of.
+pub(super) fn probed(draft: &mut Draft, id: &AttemptId, verdict: &Result<Verdict, Failure>) -> Result<(), Refusal> {
+    if draft.attempt(id)?.state != AttemptState::Suspect {
+        draft.reply = Reply::Nothing;
+        return Ok(());
+    }
+    let lost = |kind, message: &str| Failure::new(kind, message);
+    let failure = match verdict {
+        // Out of reach is a state, never a verdict; a live tree goes on, and its result is collected by a later probe.
+        Err(_) | Ok(Verdict::Alive | Verdict::HasResult) => return again(draft, id),
+        Ok(Verdict::Gone) => lost(FailureKind::Lost, "the host says that nothing of the job is left, and there is no result"),
+        Ok(Verdict::Unknown) => lost(FailureKind::Lost, "the host does not know the attempt"),
+        Ok(Verdict::Sealed) => lost(FailureKind::Lost, "the attempt was sealed on the host"),
+        Ok(Verdict::Interrupted) => lost(FailureKind::Interrupted, "the machine was started anew while the job ran"),
+    };
+    draft.emit(EventBody::AttemptFailed { attempt: id.clone(), failure: failure.clone() })?;
+    draft.quiet(id);
+    draft.after_failure(id, None, &failure, None)
+}
+
+fn again(draft: &mut Draft, id: &AttemptId) -> Result<(), Refusal> {
+    let since = draft.view.last_seen.unwrap_or(draft.run()?.updated_at);
+    let pause = retry::reach_ms((draft.at - since) / 4, &draft.entropy);
+    draft.put(Work::Probe(id.clone()), draft.at + pause.cast_signed());
+    Ok(())
+}

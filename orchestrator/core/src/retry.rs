@@ -1,0 +1,48 @@
+//! When the next try is due.
+
+use crate::call::RetryPolicy;
+use crate::ids::{Entropy, Ms};
+use crate::limits;
+
+/// Pause before the attempt after `used` ones: full jitter under an exponential cap, in milliseconds.
+#[must_use]
+pub fn backoff_ms(policy: &RetryPolicy, used: u32, entropy: &Entropy) -> u64 {
+    let ceiling = policy.backoff_ms.saturating_mul(1 << used.saturating_sub(1).min(20)).min(policy.max_backoff_ms);
+    jitter(ceiling, entropy)
+}
+
+/// Pause before reaching for a host again that has been out of reach for `elapsed_ms`: about as long again, within limits.
+#[must_use]
+pub fn reach_ms(elapsed_ms: Ms, entropy: &Entropy) -> u64 {
+    let base = u64::try_from(elapsed_ms).unwrap_or(0).clamp(limits::REACH_BACKOFF_MS, limits::REACH_BACKOFF_CAP_MS);
+    base / 2 + jitter(base / 2, entropy)
+}
+
+/// Uniform in `0..=ceiling`.
+fn jitter(ceiling: u64, entropy: &Entropy) -> u64 {
+    let mut eight = [0; 8];
+    eight.copy_from_slice(&entropy.bytes("jitter", 0)[..8]);
+    u64::from_le_bytes(eight) % ceiling.saturating_add(1).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ceiling_doubles_and_is_capped() {
+        let policy = RetryPolicy { attempts: 9, backoff_ms: 100, max_backoff_ms: 1_000, on: vec![] };
+        let most = |used| (0..=255).map(|seed| backoff_ms(&policy, used, &Entropy([seed; 32]))).max().unwrap();
+        assert!((90..=100).contains(&most(1)), "{}", most(1));
+        assert!((180..=200).contains(&most(2)));
+        assert!((900..=1_000).contains(&most(60)));
+    }
+
+    #[test]
+    fn a_host_out_of_reach_is_tried_at_growing_intervals() {
+        let entropy = Entropy([3; 32]);
+        assert!(reach_ms(-5, &entropy) <= limits::REACH_BACKOFF_MS);
+        assert!(reach_ms(10_000, &entropy) >= 5_000);
+        assert!(reach_ms(Ms::MAX, &entropy) <= limits::REACH_BACKOFF_CAP_MS);
+    }
+}
