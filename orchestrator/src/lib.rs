@@ -1,3 +1,10 @@
 //! Launches coding agents on VMs over SSH and waits for them durably: all I/O and wiring of `sortie`.
 
+pub mod app;
+pub mod clock;
+pub mod config;
+pub mod driver;
 pub mod launcher;
+pub mod limits;
+pub mod shim;
+pub mod ssh;

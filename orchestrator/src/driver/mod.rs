@@ -1,0 +1,137 @@
+//! Between the world and the engine: inputs are delivered, due work is done.
+//!
+//! Whatever happens enters through [`Driver::deliver`]; whatever is to be done is claimed from the due work
+//! by one loop per class ([`work`]), done at least once, and answered by another input. Recovery is the same loop.
+
+mod evaluators;
+mod handed;
+mod hosts;
+mod work;
+
+pub use evaluators::Evaluators;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::launcher::Launcher;
+use sortie_core::effect::WorkClass;
+use sortie_core::ids::{Entropy, Ms};
+use sortie_core::input::{Input, InputBody, Scope};
+use sortie_keys::{CachedVerifier, KeyRing};
+use sortie_store::model::{Beat, BeatReply, Claim, Delivered, Delivery, Installation};
+use sortie_store::{Store, StoreError};
+use std::sync::Arc;
+use tokio::sync::{Notify, watch};
+
+/// Delivers inputs and does due work. Cheap to clone.
+#[derive(Clone)]
+pub struct Driver(Arc<Parts>);
+
+/// What a driver is made of.
+pub struct Parts {
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// Keys, and tokens verified lately.
+    pub tokens: Arc<CachedVerifier>,
+    /// Reaches hosts.
+    pub launcher: Arc<dyn Launcher>,
+    /// Evaluates flows.
+    pub evaluators: Evaluators,
+    /// The clock.
+    pub clock: Clock,
+    /// How the installation is configured.
+    pub config: Arc<Config>,
+    /// Who it is.
+    pub installation: Installation,
+    /// Audiences of tokens that are taken: the public URL first, then former ones.
+    pub audiences: Vec<String>,
+    wakers: [Notify; 4],
+    /// Since when callbacks can arrive; silence counts from here.
+    listening_since: Ms,
+    stop: watch::Sender<bool>,
+}
+
+impl Driver {
+    /// A driver; it does nothing by itself until [`Driver::start`].
+    #[must_use]
+    pub fn new(
+        store: Arc<dyn Store>,
+        tokens: Arc<CachedVerifier>,
+        launcher: Arc<dyn Launcher>,
+        evaluators: Evaluators,
+        clock: Clock,
+        config: Arc<Config>,
+        installation: Installation,
+        audiences: Vec<String>,
+    ) -> Self {
+        let listening_since = clock.now();
+        let (stop, _) = watch::channel(false);
+        let wakers = [const { Notify::const_new() }; 4];
+        Self(Arc::new(Parts { store, tokens, launcher, evaluators, clock, config, installation, audiences, wakers, listening_since, stop }))
+    }
+
+    /// Decide one input and commit it; what became due is started at once.
+    ///
+    /// # Errors
+    /// As [`Store::deliver`].
+    pub async fn deliver(&self, scope: Scope, body: InputBody) -> Result<Delivered, StoreError> {
+        self.deliver_for(scope, body, None, None).await
+    }
+
+    /// As [`Driver::deliver`], keeping a callback's bytes where the decision says so.
+    ///
+    /// # Errors
+    /// As [`Store::deliver`].
+    pub async fn deliver_callback(&self, scope: Scope, body: InputBody, bytes: Vec<u8>) -> Result<Delivered, StoreError> {
+        self.deliver_for(scope, body, None, Some(bytes)).await
+    }
+
+    async fn deliver_for(
+        &self,
+        scope: Scope,
+        body: InputBody,
+        done: Option<Claim>,
+        bytes: Option<Vec<u8>>,
+    ) -> Result<Delivered, StoreError> {
+        let input = Input { at: self.0.clock.now(), entropy: entropy(), body };
+        let delivered = self.0.store.deliver(Delivery { scope, input, done, body: bytes }).await?;
+        self.wake(&delivered.woken);
+        Ok(delivered)
+    }
+
+    /// Keep a heartbeat or progress of an attempt.
+    ///
+    /// # Errors
+    /// As [`Store::beat`].
+    pub async fn beat(&self, beat: Beat) -> Result<BeatReply, StoreError> {
+        self.0.store.beat(beat).await
+    }
+
+    /// What it is made of.
+    #[must_use]
+    pub fn parts(&self) -> &Parts {
+        &self.0
+    }
+
+    /// The keys.
+    #[must_use]
+    pub fn ring(&self) -> &KeyRing {
+        self.0.tokens.ring()
+    }
+
+    fn wake(&self, classes: &[WorkClass]) {
+        for class in classes {
+            self.0.wakers[*class as usize].notify_one();
+        }
+    }
+}
+
+/// Fresh randomness for one input.
+///
+/// # Panics
+/// When the operating system gives no randomness; nothing can be done safely then.
+#[must_use]
+pub fn entropy() -> Entropy {
+    let mut bytes = [0; 32];
+    aws_lc_rs::rand::fill(&mut bytes).expect("the operating system gives randomness");
+    Entropy(bytes)
+}

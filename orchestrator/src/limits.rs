@@ -1,0 +1,26 @@
+//! Every bound of the program's edges, with its reason. The engine's own are in `sortie_core::limits`.
+
+/// Pieces of due work of a class that are done at once. Advances are bound by the evaluators, launches by handshakes.
+pub const WORK_AT_ONCE: [usize; 4] = [64, 64, 32, 128];
+/// How long claimed work is invisible to others, in milliseconds. Longer than the slowest piece: an SSH question.
+pub const LEASE_MS: u64 = 180_000;
+/// Longest pause of a work loop without a wake-up, in milliseconds: bounds the delay after a missed one.
+pub const IDLE_MS: u64 = 5_000;
+/// Pause of a work loop after the store was not available, in milliseconds.
+pub const STORE_RETRY_MS: u64 = 500;
+/// Evaluators (child processes).
+pub const EVALUATORS: usize = 2;
+/// How long one evaluation may take by the wall clock, in milliseconds; then its process is killed.
+pub const EVALUATION_MS: u64 = 10_000;
+/// Bytes of an evaluator's answer.
+pub const EVALUATION_BYTES: usize = 64 << 20;
+/// How long the shim may take to verify the end of a job before it answers as it is, in milliseconds.
+pub const STOP_WAIT_MS: u64 = 15_000;
+/// How long a graceful stop waits for requests and work in flight, in milliseconds (F004).
+pub const DRAIN_MS: u64 = 20_000;
+/// Events of one page of a history.
+pub const HISTORY_PAGE: usize = 1_000;
+/// Runs of one page of a list.
+pub const RUNS_PAGE: usize = 200;
+/// Former public URLs whose tokens are still taken.
+pub const FORMER_AUDIENCES: usize = 16;
