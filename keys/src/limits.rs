@@ -2,7 +2,7 @@
 
 /// Longest correlation token, in bytes. Ours are near 500; more is refused before it is looked at.
 pub const TOKEN_BYTES: usize = 2_048;
-/// Verified tokens remembered at once: about 600 bytes each, so 20 MB at most. An Ed25519 check costs 35 µs, a look-up 1 µs.
+/// Verified tokens remembered at once: near 600 bytes each, so 20 MB at most. An Ed25519 check costs 35 µs or more, a look-up under 1 µs.
 pub const VERIFIED_TOKENS: usize = 32_768;
 /// Signatures that one proof header may carry, as Standard Webhooks allows several while secrets change.
 pub const PROOF_SIGNATURES: usize = 4;

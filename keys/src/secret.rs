@@ -6,6 +6,10 @@ use zeroize::Zeroizing;
 
 /// Secret bytes. They are wiped on drop, compared in constant time, and can be neither printed nor serialised:
 /// who wants them has to say [`Secret::expose`].
+///
+/// ```compile_fail,E0277
+/// serde_json::to_string(&sortie_keys::Secret::new("x")); // no Serialize
+/// ```
 #[derive(Clone)]
 pub struct Secret(Zeroizing<Vec<u8>>);
 

@@ -96,13 +96,13 @@ impl KeyRing {
         Ok(format!("{}/v1/callbacks/{id}?kid={}&exp={exp}&sig={sig}", base.trim_end_matches('/'), keys.kid))
     }
 
-    /// Whether we signed this id and expiry for this installation, and whether it is not over. The parameters are
-    /// taken as text: `exp` has one spelling.
+    /// Whether we signed this id and expiry for this installation, and whether it is not over. `exp` is taken as the
+    /// text that was signed, so that another spelling of the same number does not hold.
     ///
     /// # Errors
     /// The first check that failed; the expiry is judged last.
     pub fn verify_url(&self, installation: &str, id: &str, kid: &str, exp: &str, sig: &str, now_s: i64) -> Result<(), UrlFault> {
-        let exp_s: i64 = exp.parse().ok().filter(|value: &i64| *value >= 0 && value.to_string() == exp).ok_or(UrlFault::Form)?;
+        let exp_s: i64 = exp.parse().map_err(|_| UrlFault::Form)?;
         let tag = from_base64url(sig).ok_or(UrlFault::Form)?;
         let state = self.state();
         let keys: &RootKeys = state.root_by_kid(kid).and_then(|root| root.keys.as_ref()).ok_or(UrlFault::Key)?;

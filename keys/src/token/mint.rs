@@ -12,6 +12,10 @@ use zeroize::Zeroizing;
 pub const TYP: &str = "sortie-callback+jwt";
 
 /// A correlation token. Like a [`crate::Secret`]: wiped on drop, not to be printed or serialised.
+///
+/// ```compile_fail,E0277
+/// fn leak(token: sortie_keys::Token) { serde_json::to_string(&token); } // no Serialize
+/// ```
 #[derive(Clone)]
 pub struct Token(Zeroizing<String>);
 

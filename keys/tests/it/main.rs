@@ -1,0 +1,18 @@
+//! Tests of the public face of `sortie-keys`, one module per question.
+
+#![allow(clippy::unwrap_used)] // the helpers too: a test has nothing better to do
+
+mod cache;
+mod chmod;
+mod forged;
+mod golden;
+mod known_hosts;
+mod known_hosts_file;
+mod pin;
+mod proof;
+mod replay;
+mod rotation;
+mod secrecy;
+mod ssh;
+mod support;
+mod url;
