@@ -1,3 +1,33 @@
-//! The program `sortie-shim`.
+//! The program `sortie-shim`: the supervisor of attempts on a VM.
+//!
+//! One binary plays five parts: the short-lived `session` that an orchestrator speaks with over SSH, the `supervise` process
+//! of each attempt, its `keep`er (parent of the job), the `gate` that becomes the job, and single verbs for people.
 
-fn main() {}
+mod attempt;
+mod cgroup;
+mod cli;
+mod clock;
+mod events;
+mod failpoint;
+mod files;
+mod gate;
+mod harden;
+mod keeper;
+mod limits;
+mod output;
+mod post;
+mod process;
+mod root;
+mod session;
+mod sign;
+mod spawn;
+mod supervise;
+mod tree;
+mod verbs;
+mod view;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run(std::env::args_os().skip(1).collect())
+}

@@ -1,0 +1,94 @@
+//! The gate: waits for one byte, then becomes the job. Its pid and start time are the job's.
+//!
+//! End of file instead of the byte means that the supervisor died before the job's identity was durable: leave, run nothing.
+
+use crate::attempt::Attempt;
+use crate::tree::COOKIE;
+use crate::{harden, spawn};
+use rustix::fs::{MemfdFlags, Mode, OFlags, memfd_create};
+use sortie_protocol::bytes::Bytes;
+use sortie_protocol::spec::Spec;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, Write as _};
+use std::os::fd::AsFd as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// Name of the variable with the path for the job's result document.
+const RESULT: &str = "SORTIE_RESULT";
+
+/// Run as the gate. What it writes to stdout is why the command could not be executed.
+pub fn run(attempt: &Attempt) -> io::Result<()> {
+    rustix::process::setsid()?;
+    harden::hide_memory();
+    // Closed by a successful exec: that is how the keeper learns of it.
+    let status = rustix::io::fcntl_dupfd_cloexec(io::stdout().as_fd(), 3)?;
+    let prepared = prepare(attempt);
+    let mut go = [0];
+    if io::stdin().read_exact(&mut go).is_err() {
+        return Ok(());
+    }
+    let error = match prepared {
+        Ok(mut command) => {
+            harden::reset_signals();
+            describe(attempt, &command.exec())
+        }
+        Err(error) => error.to_string(),
+    };
+    File::from(status).write_all(error.as_bytes())
+}
+
+fn describe(attempt: &Attempt, error: &io::Error) -> String {
+    let Ok(spec) = attempt.spec() else { return error.to_string() };
+    let dir = working_dir(attempt, &spec);
+    if !dir.is_dir() {
+        return format!("the working directory {} cannot be entered: {error}", dir.display());
+    }
+    format!("the command {} cannot be executed: {error}", String::from_utf8_lossy(&spec.command[0].0))
+}
+
+fn prepare(attempt: &Attempt) -> io::Result<Command> {
+    let spec = attempt.spec()?;
+    let mut secrets = attempt.credentials()?.secret_env;
+    let (program, arguments) = spec.command.split_first().ok_or_else(|| io::Error::other("the command is empty"))?;
+    let mut command = Command::new(os(program));
+    command.args(arguments.iter().map(os));
+    command.env_clear().envs(spawn::login_env());
+    command.envs(spec.env.iter().map(|(name, value)| (name, os(value))));
+    command.envs(secrets.iter().map(|(name, value)| (name, os(value))));
+    secrets.clear();
+    command.env(COOKIE, attempt.id().as_str()).env("SORTIE_ATTEMPT", attempt.id().as_str());
+    command.env("SORTIE_RUN", &spec.run).env("SORTIE_STEP", &spec.step).env(RESULT, attempt.file("document.json"));
+    command.current_dir(working_dir(attempt, &spec));
+    command.stdin(stdin(spec.stdin.as_ref())?);
+    command.stdout(output(&attempt.file("stdout"))?).stderr(output(&attempt.file("stderr"))?);
+    harden::offer_to_oom_killer();
+    harden::restore_umask();
+    Ok(command)
+}
+
+fn working_dir(attempt: &Attempt, spec: &Spec) -> PathBuf {
+    spec.cwd.as_ref().map_or_else(|| attempt.file("work"), |cwd| PathBuf::from(os(cwd)))
+}
+
+/// The bytes and then the end of the file, from memory: nothing the job could keep waiting for.
+fn stdin(bytes: Option<&Bytes>) -> io::Result<Stdio> {
+    let Some(bytes) = bytes else { return Ok(Stdio::null()) };
+    let mut file = File::from(memfd_create("stdin", MemfdFlags::CLOEXEC)?);
+    file.write_all(&bytes.0)?;
+    file.rewind()?;
+    Ok(file.into())
+}
+
+/// The job writes to the file itself: a dead shim costs no output and stalls nobody.
+fn output(path: &Path) -> io::Result<File> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::APPEND | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    Ok(File::from(rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR)?))
+}
+
+fn os(bytes: &Bytes) -> &OsStr {
+    OsStr::from_bytes(&bytes.0)
+}

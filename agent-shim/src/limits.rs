@@ -1,0 +1,52 @@
+//! Every bound of the shim itself, with its reason. Bounds of the conversation are in `sortie_protocol::limits`.
+
+/// Longest header line of a frame, in bytes: magic, nonce of 64, length, digest of 64, with room to spare.
+pub const HEADER_LINE_BYTES: usize = 256;
+/// How long a launch waits for its supervisor to say that the job runs, in milliseconds. The job is safe either way.
+pub const READY_MS: u64 = 20_000;
+/// How long a supervisor tries for a lock that nobody seems to hold for good, in milliseconds.
+pub const LOCK_MS: u64 = 500;
+/// How long the supervisor waits for the gate to say that the command was executed, in milliseconds (a slow network file system).
+pub const GATE_MS: u64 = 15_000;
+/// Between two looks at the output files and the stop file while nothing happens, in milliseconds.
+pub const TICK_MS: u64 = 1_000;
+/// Between two looks for an exit record that is due at any moment, in milliseconds.
+pub const SOON_MS: u64 = 5;
+/// Between two looks at a tree that is being ended, in milliseconds.
+pub const SWEEP_MS: u64 = 20;
+/// How long a tree may take to go after KILL before it is reported as not gone, in milliseconds (uninterruptible sleep).
+pub const KILL_MS: u64 = 20_000;
+/// Longest grace between TERM and KILL, in milliseconds: a job cannot hold its host for longer by asking for more.
+pub const GRACE_CAP_MS: u64 = 600_000;
+/// Longest wait of one `cancel`, in milliseconds: the SSH session has its own limit.
+pub const CANCEL_WAIT_CAP_MS: u64 = 600_000;
+/// Between two looks of a waiting verb, in milliseconds.
+pub const WAIT_POLL_MS: u64 = 10;
+/// First part of an output file that is kept when it outgrows its limit, in bytes: how a job began says most about why it fails.
+pub const OUTPUT_HEAD_BYTES: u64 = 16 << 20;
+/// Output beyond the limit before the next hole is punched, in bytes: so that it is done seldom.
+pub const OUTPUT_SLACK_BYTES: u64 = 16 << 20;
+/// Room reserved in the event log when the attempt is claimed, in bytes: a full disk must not cost a result (F014).
+pub const RESULT_RESERVE_BYTES: u64 = 512 << 10;
+/// Room reserved for the exit record, in bytes.
+pub const EXIT_RESERVE_BYTES: u64 = 4 << 10;
+/// Deepest nesting taken in a result document: with the body around it it stays below the server's 64 (F065).
+pub const RESULT_DEPTH: usize = 56;
+/// Posts of one page of `collect`, in bytes of body. JSON in JSON can double them, and the frame holds 8 MiB.
+pub const COLLECT_PAGE_BYTES: usize = 2 << 20;
+/// The shim's own log per attempt, in bytes.
+pub const LOG_BYTES: u64 = 256 << 10;
+/// Largest small state file that is read, in bytes.
+pub const STATE_FILE_BYTES: u64 = 64 << 10;
+/// Largest bundle of CA certificates that is read, in bytes.
+pub const CA_BUNDLE_BYTES: u64 = 8 << 20;
+/// Largest event log that is read, in bytes: many times what a job can write into it.
+pub const EVENT_LOG_BYTES: u64 = 64 << 20;
+/// Largest message about a command that could not be executed, in bytes.
+pub const SPAWN_ERROR_BYTES: usize = 4 << 10;
+/// Refused this long, posts slow down, in milliseconds.
+pub const FRESH_MS: u64 = 30 * 60_000;
+/// Half-made directories older than this are removed by `gc`, in milliseconds: no claim takes an hour.
+pub const STALE_TEMP_MS: u64 = 3_600_000;
+/// Launches of one session that are in the air at once: each waits mostly for the disk.
+pub const PARALLEL_LAUNCHES: usize = 8;

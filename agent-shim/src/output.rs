@@ -1,0 +1,102 @@
+//! The job's output files: their tail for the result, ranges for `logs`, and a bound on the disk they take.
+//!
+//! Offsets are absolute for ever. What is beyond the bound is given back to the disk as a hole in the middle, so the job
+//! never notices, and head and tail stay.
+
+use crate::attempt::Attempt;
+use crate::files;
+use crate::limits::{OUTPUT_HEAD_BYTES, OUTPUT_SLACK_BYTES};
+use rustix::fs::{FallocateFlags, SeekFrom, fallocate, seek};
+use sortie_protocol::limits::{LOG_CHUNK_BYTES, OUTPUT_FILE_BYTES, OUTPUT_TAIL_BYTES};
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+use std::path::Path;
+
+/// Names of the two streams.
+pub const STREAMS: [&str; 2] = ["stdout", "stderr"];
+
+/// Bytes written to a stream so far.
+pub fn written(attempt: &Attempt, stream: &str) -> u64 {
+    attempt.file(stream).symlink_metadata().map_or(0, |meta| meta.len())
+}
+
+/// Milliseconds since something was last written to a stream.
+pub fn silent_ms(attempt: &Attempt) -> u64 {
+    let last = STREAMS.iter().filter_map(|stream| attempt.file(stream).symlink_metadata().ok());
+    let last = last.map(|meta| meta.mtime() * 1000 + meta.mtime_nsec() / 1_000_000).max();
+    last.map_or(0, |last| (crate::clock::wall_ms() - last).max(0) as u64)
+}
+
+/// The last bytes of a stream as text; a character cut in half at its start is left out.
+pub fn tail(attempt: &Attempt, stream: &str) -> String {
+    let read = || -> io::Result<Vec<u8>> {
+        let file = plain(&attempt.file(stream))?;
+        let total = file.metadata()?.len();
+        let mut bytes = vec![0; total.min(OUTPUT_TAIL_BYTES as u64) as usize];
+        let start = total - bytes.len() as u64;
+        file.read_exact_at(&mut bytes, start)?;
+        if total > bytes.len() as u64 {
+            let cut = bytes.iter().take(3).take_while(|b| **b & 0xC0 == 0x80).count();
+            bytes.drain(..cut);
+        }
+        Ok(bytes)
+    };
+    String::from_utf8_lossy(&read().unwrap_or_default()).into_owned()
+}
+
+/// A range of a stream.
+pub struct Range {
+    /// Where it starts: as asked, or the first byte after it that is still kept.
+    pub offset: u64,
+    /// Its bytes.
+    pub data: Vec<u8>,
+    /// Bytes written so far.
+    pub total: u64,
+}
+
+/// Read a range; empty at and beyond the end.
+pub fn range(attempt: &Attempt, stream: &str, offset: u64, limit: u64) -> io::Result<Range> {
+    let file = match plain(&attempt.file(stream)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Range { offset, data: Vec::new(), total: 0 }),
+        other => other?,
+    };
+    let total = file.metadata()?.len();
+    if offset >= total {
+        return Ok(Range { offset, data: Vec::new(), total });
+    }
+    let start = seek(&file, SeekFrom::Data(offset)).unwrap_or(offset).min(total);
+    let hole = seek(&file, SeekFrom::Hole(start)).unwrap_or(total).max(start);
+    let mut data = vec![0; limit.min(LOG_CHUNK_BYTES).min(total.min(hole) - start) as usize];
+    let mut read = 0;
+    while read < data.len() {
+        match file.read_at(&mut data[read..], start + read as u64)? {
+            0 => break,
+            n => read += n,
+        }
+    }
+    data.truncate(read);
+    Ok(Range { offset: start, data, total })
+}
+
+/// Keep a stream's disk use near its bound. Where the file system has no holes, it grows on: never a reason to stop a job.
+pub fn bound(attempt: &Attempt, stream: &str) {
+    let path = attempt.file(stream);
+    let Ok(meta) = path.symlink_metadata() else { return };
+    if !meta.is_file() || meta.blocks() * 512 <= OUTPUT_FILE_BYTES + OUTPUT_SLACK_BYTES {
+        return;
+    }
+    let end = meta.len().saturating_sub(OUTPUT_FILE_BYTES - OUTPUT_HEAD_BYTES);
+    let Ok(file) = File::options().write(true).open(&path) else { return };
+    if end > OUTPUT_HEAD_BYTES {
+        let _ = fallocate(&file, FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, OUTPUT_HEAD_BYTES, end - OUTPUT_HEAD_BYTES);
+    }
+}
+
+fn plain(path: &Path) -> io::Result<File> {
+    let file = files::open_plain(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+    }
+    Ok(file)
+}

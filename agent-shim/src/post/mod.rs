@@ -1,0 +1,255 @@
+//! Posting: one thread, one post at a time, the result before anything older, until a receipt is read or for 30 days.
+//!
+//! The event log is the outbox. Heartbeats are made here and never spooled.
+
+pub mod answer;
+mod backoff;
+mod http;
+mod roots;
+
+use crate::attempt::{Attempt, Stop};
+use crate::events::{self, Event};
+use crate::sign::ProofKey;
+use crate::{clock, failpoint, output};
+use answer::Verdict;
+use backoff::Backoff;
+use rustix::event::{PollFd, PollFlags, poll};
+use sortie_protocol::VERSION;
+use sortie_protocol::callback::{CallbackBody, CallbackKind, Heartbeat};
+use sortie_protocol::limits::{CALLBACK_BYTES, POST_FOR_MS};
+use sortie_protocol::spec::Spec;
+use std::collections::BTreeSet;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// The posting thread, as the supervisor sees it.
+pub struct Poster {
+    shared: Arc<Shared>,
+    attempt: Attempt,
+}
+
+#[derive(Default)]
+struct Shared {
+    news: Mutex<News>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct News {
+    /// The log has grown.
+    log: bool,
+    /// The thread has delivered the result.
+    delivered: bool,
+}
+
+impl Shared {
+    fn news(&self) -> MutexGuard<'_, News> {
+        self.news.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Poster {
+    /// Start the thread. `started_mono_ms` is when the job was started: heartbeats count from there.
+    pub fn start(attempt: &Attempt, spec: &Spec, instance: &str, started_mono_ms: u64) -> io::Result<Self> {
+        let shared = Arc::new(Shared::default());
+        let thread = Thread {
+            attempt: attempt.clone(),
+            shared: shared.clone(),
+            client: http::Client::default(),
+            instance: instance.to_owned(),
+            heartbeat_ms: spec.heartbeat_ms,
+            next_heartbeat: clock::mono_ms().saturating_add(spec.heartbeat_ms),
+            started_mono_ms,
+            last_heartbeat_seq: 0,
+            reachable: true,
+            never: BTreeSet::new(),
+            backoff: Backoff::default(),
+        };
+        std::thread::Builder::new().name("post".to_owned()).spawn(move || thread.run())?;
+        Ok(Self { shared, attempt: attempt.clone() })
+    }
+
+    /// The log has grown.
+    pub fn news(&self) {
+        self.shared.news().log = true;
+        self.shared.changed.notify_all();
+    }
+
+    /// Until the result is delivered over HTTP, acknowledged over SSH, or too old to push.
+    pub fn until_delivered(&self, wake: &OwnedFd) -> io::Result<()> {
+        let until = clock::mono_ms().saturating_add(POST_FOR_MS);
+        while self.attempt.acked().is_none() && !self.shared.news().delivered && clock::mono_ms() < until {
+            let mut fds = [PollFd::new(wake, PollFlags::IN)];
+            // A minute: only the 30 days are waited for here, everything else wakes us.
+            let _ = poll(&mut fds, Some(&crate::spawn::timespec(60_000)));
+            let mut buffer = [0; 64];
+            while matches!(rustix::io::read(wake, &mut buffer), Ok(n) if n > 0) {}
+        }
+        Ok(())
+    }
+}
+
+struct Thread {
+    attempt: Attempt,
+    shared: Arc<Shared>,
+    client: http::Client,
+    instance: String,
+    heartbeat_ms: u64,
+    next_heartbeat: u64,
+    started_mono_ms: u64,
+    last_heartbeat_seq: u64,
+    /// Whether the last try got any answer at all.
+    reachable: bool,
+    /// Events that are not posted any more: too large, left to `collect`.
+    never: BTreeSet<u64>,
+    backoff: Backoff,
+}
+
+/// What the thread does next.
+enum Next {
+    Post(Event),
+    Beat,
+    Wait(u64),
+}
+
+impl Thread {
+    fn run(mut self) {
+        let mut log = events::read(&self.attempt);
+        let mut delivered = events::delivered(&self.attempt);
+        loop {
+            match self.next(&log, &delivered) {
+                Next::Post(event) => {
+                    if self.post(&event) {
+                        delivered.insert(event.seq);
+                        if event.kind == CallbackKind::Result {
+                            return self.finish(event.seq);
+                        }
+                        events::mark_delivered(&self.attempt, event.seq);
+                    }
+                }
+                Next::Beat => self.beat(),
+                Next::Wait(ms) => {
+                    let news = self.shared.news();
+                    let wait = self.shared.changed.wait_timeout_while(news, Duration::from_millis(ms), |news| !news.log);
+                    wait.unwrap_or_else(PoisonError::into_inner).0.log = false;
+                }
+            }
+            let grown = events::read(&self.attempt);
+            if events::result(&grown).is_some() && events::result(&log).is_none() {
+                // The result does not wait for what older events have earned.
+                self.backoff.now();
+            }
+            log = grown;
+        }
+    }
+
+    /// The result first, then the oldest; a heartbeat when due, unless the server cannot be reached anyway.
+    fn next(&mut self, log: &[Event], delivered: &BTreeSet<u64>) -> Next {
+        let now = clock::mono_ms();
+        let open = |event: &&Event| !delivered.contains(&event.seq) && !self.never.contains(&event.seq);
+        let result = events::result(log);
+        let waiting = result.filter(open).or_else(|| log.iter().find(open));
+        if let Some(event) = waiting
+            && self.backoff.is_due(now)
+        {
+            return Next::Post(event.clone());
+        }
+        let beats = self.heartbeat_ms > 0 && result.is_none();
+        if beats && self.next_heartbeat <= now {
+            if waiting.is_none() || self.reachable {
+                return Next::Beat;
+            }
+            self.next_heartbeat = now.saturating_add(self.heartbeat_ms);
+        }
+        let post = if waiting.is_some() { self.backoff.due().saturating_sub(now) } else { u64::MAX };
+        let beat = if beats { self.next_heartbeat.saturating_sub(now) } else { u64::MAX };
+        // An hour at most: the clocks of a suspended machine.
+        Next::Wait(post.min(beat).clamp(1, 3_600_000))
+    }
+
+    /// Whether it is delivered now.
+    fn post(&mut self, event: &Event) -> bool {
+        if event.body.len() > CALLBACK_BYTES {
+            self.attempt.log(&format!("event {} is too large to be posted and waits to be collected", event.seq));
+            self.never.insert(event.seq);
+            return false;
+        }
+        match self.send(event.kind, event.seq, &event.body) {
+            Verdict::Delivered { .. } => {
+                self.backoff.delivered();
+                true
+            }
+            Verdict::Keep(pace) => {
+                self.backoff.failed(clock::mono_ms(), pace);
+                false
+            }
+        }
+    }
+
+    fn beat(&mut self) {
+        let now = clock::mono_ms();
+        self.next_heartbeat = now.saturating_add(self.heartbeat_ms);
+        // Milliseconds since the start: grows over supervisors that know nothing of each other.
+        let seq = now.saturating_sub(self.started_mono_ms).max(self.last_heartbeat_seq + 1);
+        self.last_heartbeat_seq = seq;
+        let data = Heartbeat {
+            silent_ms: output::silent_ms(&self.attempt),
+            stdout_bytes: output::written(&self.attempt, "stdout"),
+            stderr_bytes: output::written(&self.attempt, "stderr"),
+        };
+        let Ok(data) = serde_json::to_value(data) else { return };
+        let (attempt, instance) = (self.attempt.id().as_str().to_owned(), self.instance.clone());
+        let kind = CallbackKind::Heartbeat;
+        let body = CallbackBody { v: VERSION, attempt, kind, seq, at_ms: clock::wall_ms(), instance, data };
+        if let Ok(body) = serde_json::to_string(&body) {
+            self.send(kind, seq, &body);
+        }
+    }
+
+    /// Sign and post. A receipt that asks for the job's end is obeyed, whatever it was for.
+    fn send(&mut self, kind: CallbackKind, seq: u64, body: &str) -> Verdict {
+        let verdict = self.try_send(kind, seq, body);
+        self.reachable = !matches!(verdict, Verdict::Keep(answer::Pace::Unreachable | answer::Pace::Never));
+        if let Verdict::Delivered { stop: Some(reason) } = &verdict {
+            if let Err(error) = self.attempt.write_stop(&Stop::now(reason, false)) {
+                self.attempt.log(&format!("cannot record that the job is to be ended: {error}"));
+            }
+            self.attempt.wake();
+        }
+        verdict
+    }
+
+    fn try_send(&mut self, kind: CallbackKind, seq: u64, body: &str) -> Verdict {
+        // Read anew each time: they may have been replaced.
+        let credentials = match self.attempt.credentials() {
+            Ok(credentials) => credentials,
+            Err(error) => return self.kept(answer::Pace::Unreachable, &format!("the credentials cannot be read: {error}")),
+        };
+        let Some(key) = ProofKey::parse(&credentials.proof_secret) else {
+            return self.kept(answer::Pace::Never, "the proof secret is no base64");
+        };
+        let post = key.post(self.attempt.id().as_str(), kind, seq, body.to_owned(), clock::wall_ms().div_euclid(1000));
+        match self.client.send(&credentials, &post) {
+            Ok(reply) => answer::judge(&key, &post, &reply, clock::wall_ms()),
+            Err(http::Refused::Transport(error)) => self.kept(answer::Pace::Unreachable, &error),
+            Err(http::Refused::Config(error)) => self.kept(answer::Pace::Never, &error),
+        }
+    }
+
+    fn kept(&self, pace: answer::Pace, why: &str) -> Verdict {
+        self.attempt.log(&format!("not posted: {why}"));
+        Verdict::Keep(pace)
+    }
+
+    fn finish(self, seq: u64) {
+        self.attempt.root().failpoint(failpoint::RECEIPT_READ);
+        if let Err(error) = self.attempt.write_acked(seq) {
+            self.attempt.log(&format!("the receipt cannot be recorded: {error}"));
+        }
+        self.attempt.root().failpoint(failpoint::ACKED_WRITTEN);
+        self.shared.news().delivered = true;
+        self.attempt.wake();
+    }
+}

@@ -1,0 +1,160 @@
+//! The supervisor of one attempt: `sortie-shim supervise ROOT ATTEMPT`, called by verbs as often as they like.
+//!
+//! | lock | result logged | child.json | stop | what it does |
+//! | --- | --- | --- | --- | --- |
+//! | taken | any | any | any | says `busy` and leaves |
+//! | ours | yes | any | any | posts what has no receipt |
+//! | ours | no | yes | any | adopts: watches to the end, spools the result, posts; never starts anything |
+//! | ours | no | no | yes | spools a result that says so, posts |
+//! | ours | no | no | no | starts the job, then as above |
+
+mod result;
+mod start;
+mod watch;
+
+use crate::attempt::{Attempt, Child, Owner};
+use crate::events::{self, EventLog};
+use crate::limits::LOCK_MS;
+use crate::post::Poster;
+use crate::process::ProcessId;
+use crate::{clock, failpoint, files, harden, sign};
+use result::End;
+use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat};
+use sortie_protocol::callback::{CallbackKind, Started};
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::os::fd::OwnedFd;
+
+/// Run as supervisor until the result is delivered, acknowledged, or nobody has wanted it for 30 days.
+pub fn run(attempt: &Attempt) -> io::Result<()> {
+    // No controlling terminal, and no death with the session that called us.
+    let _ = rustix::process::setsid();
+    harden::spare_from_oom_killer();
+    harden::hide_memory();
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+    let mut ready = ReadyPipe::take()?;
+    let Some(lock) = lock(attempt)? else {
+        ready.say("busy");
+        return Ok(());
+    };
+    let done = supervise(attempt, &mut ready);
+    if let Err(error) = &done {
+        attempt.log(&format!("the supervisor ends: {error}"));
+        ready.say(&format!("error {error}"));
+    }
+    drop(lock);
+    done
+}
+
+/// The caller's end of the launch: told once, then closed, so that no session waits for us (F102).
+struct ReadyPipe(Option<OwnedFd>);
+
+impl ReadyPipe {
+    fn take() -> io::Result<Self> {
+        use std::os::fd::AsFd as _;
+        let pipe = rustix::io::fcntl_dupfd_cloexec(io::stdout().as_fd(), 3)?;
+        let null = File::options().write(true).open("/dev/null")?;
+        rustix::stdio::dup2_stdout(&null)?;
+        Ok(Self(Some(pipe)))
+    }
+
+    fn say(&mut self, word: &str) {
+        if let Some(pipe) = self.0.take() {
+            let _ = File::from(pipe).write_all(format!("{word}\n").as_bytes());
+        }
+    }
+}
+
+fn lock(attempt: &Attempt) -> io::Result<Option<File>> {
+    let until = clock::mono_ms() + LOCK_MS;
+    loop {
+        if let Some(lock) = attempt.try_lock()? {
+            return Ok(Some(lock));
+        }
+        if attempt.has_live_owner(&clock::boot_id()) || clock::mono_ms() >= until {
+            return Ok(None);
+        }
+        clock::pause(2);
+    }
+}
+
+fn supervise(attempt: &Attempt, ready: &mut ReadyPipe) -> io::Result<()> {
+    if attempt.acked().is_some() || attempt.is_sealed() {
+        ready.say("ready");
+        return Ok(());
+    }
+    let spec = attempt.spec()?;
+    let wake = wake_fifo(attempt)?;
+    let owner = Owner { process: ProcessId::me(), boot_id: clock::boot_id(), instance: sign::random_hex(16) };
+    files::replace_json(&attempt.file("owner.json"), &owner)?;
+    attempt.root().failpoint(failpoint::OWNER_WRITTEN);
+    let mut log = EventLog::open(attempt, &owner.instance)?;
+    if events::result(&events::read(attempt)).is_some() {
+        ready.say("ready");
+        return Poster::start(attempt, &spec, &owner.instance, 0)?.until_delivered(&wake);
+    }
+    if !attempt.was_started()
+        && let Some(stop) = attempt.stop()
+    {
+        spool(attempt, &mut log, None, &End::NeverStarted(stop), true)?;
+        ready.say("ready");
+        return Poster::start(attempt, &spec, &owner.instance, 0)?.until_delivered(&wake);
+    }
+    let child = if attempt.was_started() {
+        attempt.child().ok_or_else(|| io::Error::other("child.json cannot be read: the attempt is never run again"))?
+    } else {
+        start::start(attempt)?
+    };
+    if child.boot_id != owner.boot_id {
+        let end = attempt.exit().map_or(End::Interrupted, |exit| End::Exit { exit, stop: attempt.stop(), oom: false });
+        spool(attempt, &mut log, Some(&child), &end, true)?;
+        ready.say("ready");
+        return Poster::start(attempt, &spec, &owner.instance, 0)?.until_delivered(&wake);
+    }
+    if attempt.exit().is_none_or(|exit| exit.spawn_error.is_none()) {
+        ready.say("ready");
+        log_started(attempt, &mut log, &child)?;
+    }
+    let poster = Poster::start(attempt, &spec, &owner.instance, child.started_mono_ms)?;
+    let (end, gone) = watch::Watch { attempt, spec: &spec, child: &child, wake: &wake, own: None }.run();
+    spool(attempt, &mut log, Some(&child), &end, gone)?;
+    ready.say("ready");
+    poster.news();
+    poster.until_delivered(&wake)
+}
+
+/// The event `started`, once over all supervisors of the attempt.
+fn log_started(attempt: &Attempt, log: &mut EventLog, child: &Child) -> io::Result<()> {
+    if !events::read(attempt).is_empty() {
+        return Ok(());
+    }
+    let data = Started { pid: child.job.pid, boot_id: child.boot_id.clone(), containment: child.containment().to_owned() };
+    log.append(CallbackKind::Started, serde_json::to_value(data)?)?;
+    attempt.root().failpoint(failpoint::STARTED_LOGGED);
+    Ok(())
+}
+
+/// The result, durable before anybody hears of it. A full disk is waited for: the job is over, its result is not lost.
+fn spool(attempt: &Attempt, log: &mut EventLog, child: Option<&Child>, end: &End, tree_gone: bool) -> io::Result<()> {
+    let data = serde_json::to_value(result::build(attempt, child, end, tree_gone))?;
+    let mut tries = 0;
+    while let Err(error) = log.append(CallbackKind::Result, data.clone()) {
+        if tries == 0 {
+            attempt.log(&format!("the result cannot be written yet: {error}"));
+        }
+        tries += 1;
+        clock::pause(crate::limits::TICK_MS);
+    }
+    attempt.root().failpoint(failpoint::RESULT_LOGGED);
+    Ok(())
+}
+
+/// Both ends stay open here, so that it never reads as closed and a writer always finds a reader.
+fn wake_fifo(attempt: &Attempt) -> io::Result<OwnedFd> {
+    let path = attempt.file("wake");
+    match mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0) {
+        Ok(()) | Err(rustix::io::Errno::EXIST) => {}
+        Err(error) => return Err(error.into()),
+    }
+    Ok(rustix::fs::open(&path, OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOFOLLOW, Mode::empty())?)
+}

@@ -1,0 +1,91 @@
+//! The result of an attempt, as its supervisor saw it.
+
+use crate::attempt::{Attempt, Child, Exit, Stop};
+use crate::limits::RESULT_DEPTH;
+use crate::{clock, files, output};
+use sortie_protocol::callback::{JobOutcome, JobResult};
+use sortie_protocol::limits::RESULT_BYTES;
+use std::io;
+
+/// How the job came to its end.
+pub enum End {
+    /// The main process ended; `stop` where the shim had set out to end it, `oom` where its cgroup says so.
+    Exit { exit: Exit, stop: Option<Stop>, oom: bool },
+    /// It was to be ended before it had begun.
+    NeverStarted(Stop),
+    /// Its supervisor, its keeper and its processes are gone without a record.
+    Lost,
+    /// The machine was started anew.
+    Interrupted,
+}
+
+/// Outcome and explanation.
+fn outcome(end: &End) -> (JobOutcome, Option<String>) {
+    match end {
+        End::Exit { exit: Exit { spawn_error: Some(error), .. }, .. } => (JobOutcome::SpawnFailed, Some(error.clone())),
+        End::Exit { stop: Some(stop), .. } if stop.timed_out => (JobOutcome::TimedOut, None),
+        End::Exit { stop: Some(_), .. } => (JobOutcome::Stopped, None),
+        End::Exit { exit: Exit { signal: Some(9), .. }, oom: true, .. } => (JobOutcome::Oom, None),
+        End::Exit { exit: Exit { signal: Some(_), .. }, .. } => (JobOutcome::Signalled, None),
+        End::Exit { .. } => (JobOutcome::Exited, None),
+        End::NeverStarted(_) => (JobOutcome::Stopped, Some("ended before it had begun".to_owned())),
+        End::Lost => (JobOutcome::Lost, Some("the supervisor died, and how the job ended is not known".to_owned())),
+        End::Interrupted => (JobOutcome::Interrupted, Some("the machine was started anew while the job ran".to_owned())),
+    }
+}
+
+/// The data of the `result` event.
+pub fn build(attempt: &Attempt, child: Option<&Child>, end: &End, tree_gone: bool) -> JobResult {
+    let (outcome, message) = outcome(end);
+    let exit = if let End::Exit { exit, .. } = end { exit.clone() } else { Exit::default() };
+    let stop = match end {
+        End::Exit { stop, .. } => stop.clone(),
+        End::NeverStarted(stop) => Some(stop.clone()),
+        End::Lost | End::Interrupted => None,
+    };
+    let (result, result_error) = match document(attempt) {
+        Ok(document) => (document, None),
+        Err(why) => (None, Some(why)),
+    };
+    let ended = if exit.mono_ms > 0 { exit.mono_ms } else { clock::mono_ms() };
+    let known = !matches!(end, End::Interrupted);
+    JobResult {
+        outcome,
+        exit_code: exit.code,
+        signal: exit.signal,
+        stop_reason: stop.map(|stop| stop.reason),
+        tree_gone,
+        started_at_ms: child.map_or_else(clock::wall_ms, |child| child.started_at_ms),
+        duration_ms: child.filter(|_| known).map_or(0, |child| ended.saturating_sub(child.started_mono_ms)),
+        result,
+        result_error,
+        output: output::tail(attempt, "stdout"),
+        error_output: output::tail(attempt, "stderr"),
+        stdout_bytes: output::written(attempt, "stdout"),
+        stderr_bytes: output::written(attempt, "stderr"),
+        message,
+    }
+}
+
+/// What the job left in `$SORTIE_RESULT`: a regular file of bounded size and depth, never read through a symlink.
+fn document(attempt: &Attempt) -> Result<Option<serde_json::Value>, String> {
+    let bytes = match files::read(&attempt.file("document.json"), RESULT_BYTES as u64) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => return Err("a symbolic link".to_owned()),
+        Err(error) => return Err(error.to_string()),
+    };
+    let value: serde_json::Value = serde_json::from_slice(&bytes).map_err(|error| format!("not JSON: {error}"))?;
+    if depth(&value) > RESULT_DEPTH {
+        return Err(format!("nested deeper than {RESULT_DEPTH}"));
+    }
+    Ok(Some(value))
+}
+
+fn depth(value: &serde_json::Value) -> usize {
+    match value {
+        serde_json::Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
+        serde_json::Value::Object(fields) => 1 + fields.values().map(depth).max().unwrap_or(0),
+        _ => 0,
+    }
+}

@@ -1,0 +1,116 @@
+//! Watching a job to its end, started by this supervisor or adopted from a dead one.
+
+use crate::attempt::{Attempt, Child, Exit, Stop};
+use crate::limits::{GRACE_CAP_MS, SOON_MS, TICK_MS};
+use crate::supervise::result::End;
+use crate::tree::Tree;
+use crate::{clock, failpoint, keeper, output, spawn};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{WaitOptions, wait};
+use sortie_protocol::spec::Spec;
+use std::os::fd::OwnedFd;
+
+/// What the watch waits on.
+pub struct Watch<'a> {
+    /// The attempt.
+    pub attempt: &'a Attempt,
+    /// Its spec.
+    pub spec: &'a Spec,
+    /// What was started.
+    pub child: &'a Child,
+    /// FIFO that verbs and the keeper write to.
+    pub wake: &'a OwnedFd,
+    /// Exit of the main process as seen by this process, where the keeper died and the job became our child.
+    pub own: Option<Exit>,
+}
+
+impl Watch<'_> {
+    /// Until the main process has ended and the tree is swept. Says how, and whether the tree is verified to be gone.
+    pub fn run(mut self) -> (End, bool) {
+        let tree = Tree::of(self.attempt, self.child, true);
+        let grace = self.spec.grace_ms.min(GRACE_CAP_MS);
+        let mut ended_by: Option<Stop> = None;
+        let exit = loop {
+            self.reap();
+            if let Some(exit) = self.exit() {
+                break exit;
+            }
+            if ended_by.is_none() {
+                ended_by = self.stop();
+                if ended_by.is_some() {
+                    self.attempt.root().failpoint(failpoint::STOP_SEEN);
+                    if !tree.end(grace, || self.reap()) {
+                        // Not even KILL ends it. Say so now; the debt stays visible in every later view.
+                        return (End::Exit { exit: Exit::default(), stop: ended_by, oom: false }, false);
+                    }
+                    continue;
+                }
+            }
+            output::STREAMS.iter().for_each(|stream| output::bound(self.attempt, stream));
+            self.wait(ended_by.is_some());
+        };
+        self.attempt.root().failpoint(failpoint::EXIT_SEEN);
+        // A result is not the end of the tree: what the job left behind is ended before anybody is told.
+        let gone = tree.end(grace, || self.reap());
+        let oom = tree.oom_killed();
+        tree.remove_cgroup();
+        let Some(exit) = exit else { return (End::Lost, gone) };
+        // The reason may be one that a predecessor acted on.
+        let stop = ended_by.or_else(|| self.attempt.stop().filter(|stop| stop.mono_ms <= exit.mono_ms));
+        (End::Exit { exit, stop, oom }, gone)
+    }
+
+    /// How the main process ended; inner `None` where nobody can know any more.
+    fn exit(&self) -> Option<Option<Exit>> {
+        let alive = self.child.keeper.is_alive() || self.child.job.is_alive();
+        // In this order: the record is written before its writer dies.
+        let known = self.attempt.exit().or_else(|| self.own.clone());
+        if known.is_some() || !alive { Some(known) } else { None }
+    }
+
+    /// A reason to end the job: somebody's, or its time limit.
+    fn stop(&self) -> Option<Stop> {
+        if let Some(stop) = self.attempt.stop() {
+            return Some(stop);
+        }
+        if self.left_ms() > 0 {
+            return None;
+        }
+        let stop = Stop::now("timed_out", true);
+        if let Err(error) = self.attempt.write_stop(&stop) {
+            self.attempt.log(&format!("cannot record the time limit: {error}"));
+        }
+        Some(stop)
+    }
+
+    fn left_ms(&self) -> u64 {
+        self.child.started_mono_ms.saturating_add(self.spec.timeout_ms).saturating_sub(clock::mono_ms())
+    }
+
+    /// Collect orphans that were reparented to us, the job among them if its keeper was killed.
+    fn reap(&mut self) {
+        while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
+            if pid.as_raw_nonzero().get() as u32 == self.child.job.pid {
+                self.own = Some(keeper::exit_of(status));
+            }
+        }
+    }
+
+    fn wait(&self, ending: bool) {
+        let keeper = self.child.keeper.watch();
+        let job = self.child.job.watch();
+        // With one of the two gone, or both being ended, the exit record is due at any moment.
+        let due = ending || keeper.is_none() || job.is_none();
+        let pause = if due { SOON_MS } else { TICK_MS.min(self.left_ms()) };
+        let mut fds = vec![PollFd::new(self.wake, PollFlags::IN)];
+        fds.extend(keeper.iter().chain(job.iter()).map(|fd| PollFd::new(fd, PollFlags::IN)));
+        let _ = poll(&mut fds, Some(&spawn::timespec(pause)));
+        drain(self.wake);
+    }
+}
+
+/// Forget the wakes so far; what they were about is on disk.
+pub fn drain(wake: &OwnedFd) {
+    let mut buffer = [0; 64];
+    while matches!(rustix::io::read(wake, &mut buffer), Ok(n) if n > 0) {}
+}

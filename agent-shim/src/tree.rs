@@ -1,0 +1,143 @@
+//! The whole process tree of a job: who is in it, and ending it until it is verified empty (F097).
+//!
+//! Agents start tools in sessions of their own, so a process group proves nothing. A process belongs to the job when it is
+//! in its cgroup, descends from its keeper (a subreaper, so orphans stay below it) or from the job, has been reparented to
+//! the supervisor, or carries the attempt's cookie in its environment; and so do all descendants of such a one.
+
+use crate::attempt::{Attempt, Child};
+use crate::cgroup::Cgroup;
+use crate::clock::{mono_ms, pause};
+use crate::limits::{KILL_MS, SWEEP_MS};
+use crate::process::{ProcessId, Stat};
+use rustix::process::Signal;
+use std::collections::{HashMap, HashSet};
+
+/// Name of the cookie in the environment of every process of a job.
+pub const COOKIE: &str = "SORTIE_JOB";
+
+/// What is needed to find a tree.
+pub struct Tree {
+    keeper: ProcessId,
+    job: ProcessId,
+    cgroup: Option<Cgroup>,
+    cookie: Vec<u8>,
+    /// Whether orphans of the tree are reparented to this process.
+    reaper: bool,
+}
+
+impl Tree {
+    /// The tree of an attempt; `reaper` for its supervisor.
+    pub fn of(attempt: &Attempt, child: &Child, reaper: bool) -> Self {
+        let cgroup = child.cgroup.as_deref().and_then(Cgroup::open);
+        let cookie = format!("{COOKIE}={}", attempt.id().as_str()).into_bytes();
+        Self { keeper: child.keeper, job: child.job, cgroup, cookie, reaper }
+    }
+
+    /// Live processes of the tree, without its keeper and this process.
+    pub fn members(&self) -> Vec<ProcessId> {
+        let table = table();
+        let me = std::process::id();
+        let mut below: HashMap<u32, Vec<u32>> = HashMap::new();
+        for stat in table.values() {
+            below.entry(stat.parent).or_default().push(stat.id.pid);
+        }
+        let is_here = |id: ProcessId| table.get(&id.pid).is_some_and(|stat| stat.id == id);
+        let mut todo: Vec<u32> = Vec::new();
+        if is_here(self.keeper) {
+            todo.extend(below.get(&self.keeper.pid).into_iter().flatten());
+        }
+        if is_here(self.job) {
+            todo.push(self.job.pid);
+        }
+        if self.reaper {
+            todo.extend(below.get(&me).into_iter().flatten());
+        }
+        todo.extend(self.cgroup.iter().flat_map(Cgroup::pids));
+        // What started before the job cannot be of it: that spares reading most environments.
+        todo.extend(table.values().filter(|s| s.id.start_ticks >= self.job.start_ticks && self.has_cookie(s.id.pid)).map(|s| s.id.pid));
+        let mut seen = HashSet::from([me, self.keeper.pid]);
+        let mut found = Vec::new();
+        while let Some(pid) = todo.pop() {
+            if seen.insert(pid)
+                && let Some(stat) = table.get(&pid)
+            {
+                todo.extend(below.get(&pid).into_iter().flatten());
+                if stat.is_live() {
+                    found.push(stat.id);
+                }
+            }
+        }
+        found
+    }
+
+    /// Whether two looks in a row find nobody: one alone can miss a process that was being born.
+    pub fn is_empty(&self) -> bool {
+        self.members().is_empty() && self.members().is_empty()
+    }
+
+    /// End the tree: TERM, `grace_ms`, KILL until it is empty. `tick` runs between looks (it reaps). False: somebody is left.
+    pub fn end(&self, grace_ms: u64, mut tick: impl FnMut()) -> bool {
+        let mut told = HashSet::new();
+        let until = mono_ms() + grace_ms;
+        loop {
+            tick();
+            let members = self.members();
+            if members.is_empty() && self.is_empty() {
+                return true;
+            }
+            if mono_ms() >= until {
+                break;
+            }
+            for member in members {
+                if told.insert(member) {
+                    // A stopped process cannot act on TERM.
+                    member.signal(&[Signal::TERM, Signal::CONT]);
+                }
+            }
+            pause(SWEEP_MS.min(until.saturating_sub(mono_ms())));
+        }
+        self.kill(tick)
+    }
+
+    fn kill(&self, mut tick: impl FnMut()) -> bool {
+        let until = mono_ms() + KILL_MS;
+        loop {
+            if let Some(cgroup) = &self.cgroup {
+                cgroup.kill();
+            }
+            for member in self.members() {
+                member.signal(&[Signal::KILL]);
+            }
+            tick();
+            if self.is_empty() {
+                return true;
+            }
+            if mono_ms() >= until {
+                return false;
+            }
+            pause(1);
+        }
+    }
+
+    /// Whether the kernel killed in the job's cgroup for want of memory.
+    pub fn oom_killed(&self) -> bool {
+        self.cgroup.as_ref().is_some_and(Cgroup::oom_killed)
+    }
+
+    /// Forget the cgroup of a tree that is gone.
+    pub fn remove_cgroup(&self) {
+        if let Some(cgroup) = &self.cgroup {
+            cgroup.remove();
+        }
+    }
+
+    fn has_cookie(&self, pid: u32) -> bool {
+        std::fs::read(format!("/proc/{pid}/environ")).is_ok_and(|environ| environ.split(|b| *b == 0).any(|entry| entry == self.cookie))
+    }
+}
+
+fn table() -> HashMap<u32, Stat> {
+    let pids = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    pids.filter_map(|pid| Some((pid, Stat::read(pid)?))).collect()
+}

@@ -1,0 +1,44 @@
+//! `doctor`: facts about the machine; for `host add` it makes the state root and its marker.
+
+use super::Fault;
+use crate::cgroup::Cgroup;
+use crate::clock;
+use crate::root::{AttemptId, Root};
+use sortie_protocol::verb::{Refusal, Reply};
+use sortie_protocol::view::HostFacts;
+use std::path::Path;
+
+/// The facts.
+pub fn run(root: &Root, create: bool) -> Result<Reply, Fault> {
+    let marker = if create { root.create()? } else { root.marker().unwrap_or_default() };
+    let system = rustix::system::uname();
+    let text = |part: &std::ffi::CStr| part.to_string_lossy().into_owned();
+    let disk = rustix::fs::statvfs(root.path()).map_err(|error| Fault(Refusal::Resources, error.to_string()))?;
+    Ok(Reply::Doctor(HostFacts {
+        root: root.path().to_string_lossy().into_owned(),
+        marker,
+        shim_version: env!("CARGO_PKG_VERSION").to_owned(),
+        uname: format!("{} {} {}", text(system.sysname()), text(system.release()), text(system.machine())),
+        hostname: text(system.nodename()),
+        user: user(),
+        boot_id: clock::boot_id(),
+        now_ms: clock::wall_ms(),
+        free_bytes: disk.f_bavail.saturating_mul(disk.f_frsize),
+        containment: if Cgroup::available() { "cgroup" } else { "subreaper" }.to_owned(),
+        open_attempts: open_attempts(&root.jobs()),
+    }))
+}
+
+/// Name from the passwd file (a static binary knows no other source), else the number.
+fn user() -> String {
+    let uid = rustix::process::geteuid().as_raw().to_string();
+    let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let entry = passwd.lines().map(|line| line.split(':').collect::<Vec<_>>()).find(|fields| fields.get(2) == Some(&uid.as_str()));
+    entry.map_or(uid, |fields| fields[0].to_owned())
+}
+
+fn open_attempts(jobs: &Path) -> u64 {
+    let entries = std::fs::read_dir(jobs).into_iter().flatten().flatten();
+    let ours = entries.filter(|entry| entry.file_name().to_str().and_then(AttemptId::parse).is_some()).map(|entry| entry.path());
+    ours.filter(|dir| !dir.join("sealed").exists() && !dir.join("acked").exists()).count() as u64
+}

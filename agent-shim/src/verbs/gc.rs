@@ -1,0 +1,83 @@
+//! `gc`: acknowledged attempts become tombstones after their time, half-made directories and unused shims go.
+//!
+//! Nothing unacknowledged is touched, and no name becomes free again: a launch frame may be in flight for as long as its token lives.
+
+use super::Fault;
+use crate::attempt::Attempt;
+use crate::limits::STALE_TEMP_MS;
+use crate::root::{AttemptId, Root};
+use crate::{clock, files};
+use sortie_protocol::verb::Reply;
+use std::fs::DirEntry;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+/// Sweep. Only entries right below `jobs` and `bin` with names of ours, and never through a symlink.
+pub fn run(root: &Root, older_than_ms: u64) -> Result<Reply, Fault> {
+    let (mut removed, mut kept) = (0, 0);
+    for entry in std::fs::read_dir(root.jobs())?.flatten() {
+        if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            continue;
+        }
+        let name = entry.file_name();
+        let Some(id) = name.to_str().and_then(AttemptId::parse) else {
+            sweep_temp(&entry);
+            continue;
+        };
+        let attempt = Attempt::new(root, id);
+        let old =
+            attempt.acked().is_some_and(|acked| clock::wall_ms().saturating_sub(acked.at_ms) >= older_than_ms.min(i64::MAX as u64) as i64);
+        match old.then(|| sweep(&attempt)) {
+            Some(Ok(true)) => removed += 1,
+            None if attempt.is_sealed() && !attempt.was_started() => {}
+            _ => kept += 1,
+        }
+    }
+    sweep_shims(&root.bin(), older_than_ms);
+    Ok(Reply::Swept { removed, kept })
+}
+
+/// The tombstone is durable before anything goes. False: a supervisor is still there.
+fn sweep(attempt: &Attempt) -> io::Result<bool> {
+    let Some(lock) = attempt.try_lock()? else { return Ok(false) };
+    if !attempt.is_sealed() {
+        files::create(&attempt.file("sealed"), b"swept")?;
+        files::sync_dir(attempt.dir())?;
+    }
+    // `acked` last: with it a sweep that was cut short is taken up again.
+    let names = |entry: &DirEntry| !["sealed", "acked"].iter().any(|keep| entry.file_name() == **keep);
+    for entry in std::fs::read_dir(attempt.dir())?.flatten().filter(names) {
+        if entry.file_type()?.is_dir() {
+            std::fs::remove_dir_all(entry.path())?;
+        } else {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    std::fs::remove_file(attempt.file("acked"))?;
+    drop(lock);
+    Ok(true)
+}
+
+fn sweep_temp(entry: &DirEntry) {
+    let ours = entry.file_name().to_str().is_some_and(|name| name.starts_with('.'));
+    if ours && age_ms(&entry.path()).is_some_and(|age| age > STALE_TEMP_MS as i64) {
+        let _ = std::fs::remove_dir_all(entry.path());
+    }
+}
+
+/// A running shim keeps its file until it exits; the next session brings its own again.
+fn sweep_shims(bin: &Path, older_than_ms: u64) {
+    let own = std::env::current_exe().ok();
+    for entry in std::fs::read_dir(bin).into_iter().flatten().flatten() {
+        let named = entry.file_name().to_str().is_some_and(|name| name.starts_with("sortie-shim-"));
+        let old = age_ms(&entry.path()).is_some_and(|age| age >= older_than_ms.min(i64::MAX as u64) as i64);
+        if named && old && entry.file_type().is_ok_and(|kind| kind.is_file()) && own.as_deref() != Some(&entry.path()) {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
+fn age_ms(path: &Path) -> Option<i64> {
+    Some(clock::wall_ms() - path.symlink_metadata().ok()?.mtime() * 1000)
+}

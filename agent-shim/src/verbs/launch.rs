@@ -1,0 +1,95 @@
+//! `launch`: claim the attempt and start its job, once, however often and from however many sessions it is asked.
+
+use super::{Fault, claim, wait_until};
+use crate::attempt::Attempt;
+use crate::limits::READY_MS;
+use crate::root::{AttemptId, Root};
+use crate::sign::{ProofKey, sha256_hex};
+use crate::spawn::{Called, Ready};
+use crate::view::view;
+use crate::{failpoint, files};
+use sortie_protocol::VERSION;
+use sortie_protocol::spec::{Credentials, Spec};
+use sortie_protocol::verb::{Refusal, Reply};
+use sortie_protocol::view::Phase;
+
+/// Claim and start, or say where an earlier launch stands.
+pub fn run(root: &Root, spec: &str, digest: &str, credentials: &Credentials) -> Result<Reply, Fault> {
+    if sha256_hex(spec.as_bytes()) != digest {
+        return Err(Fault(Refusal::BadFrame, "the digest of the spec is wrong".to_owned()));
+    }
+    let id = check(spec, credentials)?;
+    let attempt = Attempt::new(root, id);
+    let credentials = serde_json::to_vec(credentials).map_err(|error| Fault::usage(error.to_string()))?;
+    let created = claim::job(&attempt, spec.as_bytes(), &credentials)?;
+    if created {
+        root.failpoint(failpoint::CLAIM_RENAMED);
+    } else {
+        known(&attempt, digest, &credentials)?;
+    }
+    supervise(&attempt)?;
+    Ok(Reply::Launched { created, view: view(&attempt) })
+}
+
+/// The claim was there: the same spec is answered, another one or a tombstone refused.
+fn known(attempt: &Attempt, digest: &str, credentials: &[u8]) -> Result<(), Fault> {
+    if attempt.is_sealed() {
+        return Err(Fault(Refusal::Sealed, "the attempt was sealed before this launch".to_owned()));
+    }
+    let spec = attempt.spec_bytes().ok_or_else(|| Fault(Refusal::Resources, "the attempt's directory cannot be read".to_owned()))?;
+    if sha256_hex(&spec) != digest {
+        return Err(Fault(Refusal::Conflict, "the attempt was launched with another spec".to_owned()));
+    }
+    let path = attempt.file("credentials.json");
+    if files::read(&path, sortie_protocol::limits::FRAME_BYTES as u64).ok().as_deref() != Some(credentials) {
+        files::replace(&path, credentials)?;
+    }
+    Ok(())
+}
+
+/// Whoever gets the lock starts the job; the others wait until it is more than a claim.
+fn supervise(attempt: &Attempt) -> Result<(), Fault> {
+    if view(attempt).phase != Phase::Claimed {
+        super::succeed(attempt);
+        return Ok(());
+    }
+    match Called::new(attempt)?.ready() {
+        Ready::Yes => Ok(()),
+        Ready::Busy => {
+            wait_until(READY_MS, || view(attempt).phase != Phase::Claimed);
+            Ok(())
+        }
+        Ready::Failed(_) if view(attempt).phase != Phase::Claimed => Ok(()),
+        Ready::Failed(why) => Err(Fault(Refusal::Resources, why)),
+    }
+}
+
+fn check(spec: &str, credentials: &Credentials) -> Result<AttemptId, Fault> {
+    let spec: Spec = serde_json::from_str(spec).map_err(|error| Fault::usage(format!("the spec is malformed: {error}")))?;
+    if spec.v != VERSION {
+        return Err(Fault(Refusal::Version, format!("this shim takes specs of version {VERSION}")));
+    }
+    let id = AttemptId::parse(&spec.attempt).ok_or_else(|| Fault::usage("the attempt's id is malformed"))?;
+    if spec.command.first().is_none_or(|program| program.0.is_empty()) {
+        return Err(Fault::usage("the command is empty"));
+    }
+    let nul = |bytes: &[u8]| bytes.contains(&0);
+    let bad_name = |name: &String| name.is_empty() || name.contains('=') || nul(name.as_bytes());
+    let env = spec.env.iter().map(|(name, value)| (name, value)).chain(credentials.secret_env.iter());
+    for (name, value) in env {
+        if bad_name(name) || nul(&value.0) {
+            return Err(Fault::usage("a name or value of the environment is malformed"));
+        }
+    }
+    let texts = spec.command.iter().map(|part| &part.0[..]).chain(spec.cwd.iter().map(|cwd| &cwd.0[..]));
+    if texts.chain([spec.run.as_bytes(), spec.step.as_bytes()]).any(nul) {
+        return Err(Fault::usage("a NUL byte in the command, its directory or its names"));
+    }
+    if spec.timeout_ms == 0 {
+        return Err(Fault::usage("the time limit is zero"));
+    }
+    if ProofKey::parse(&credentials.proof_secret).is_none() {
+        return Err(Fault::usage("the proof secret is no base64"));
+    }
+    Ok(id)
+}
