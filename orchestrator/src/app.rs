@@ -1,12 +1,17 @@
 //! The one place that builds adapters and ties them together.
 
 use crate::clock::Clock;
-use crate::config::{Config, Home};
-use crate::driver::Driver;
+use crate::config::{Config, ConfigError, Home};
+use crate::driver::{Driver, Evaluators};
 use crate::launcher::Launcher;
-use sortie_keys::CachedVerifier;
-use sortie_store::Store;
+use crate::limits;
+use crate::shim::Shim;
+use crate::ssh::{Config as SshConfig, SshLauncher};
+use sortie_keys::{CachedVerifier, KeyRing, RingError};
 use sortie_store::model::Installation;
+use sortie_store::sqlite::SqliteStore;
+use sortie_store::{Store, StoreError};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Everything a part of the running program may need. Cheap to clone.
@@ -24,8 +29,110 @@ pub struct App {
     pub tokens: Arc<CachedVerifier>,
     /// Reaches hosts.
     pub launcher: Arc<dyn Launcher>,
+    /// Adds and tests hosts.
+    pub ssh: Arc<SshLauncher>,
     /// Delivers inputs and does due work.
     pub driver: Driver,
     /// The clock.
     pub clock: Clock,
+}
+
+/// Why an installation could not be opened. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The keys.
+    #[error(transparent)]
+    Keys(#[from] RingError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The folder or the shim.
+    #[error("{path}: {message}")]
+    Path {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong and what to do.
+        message: String,
+    },
+}
+
+impl App {
+    /// Open an installation that `sortie init` made.
+    ///
+    /// # Errors
+    /// [`OpenError`], saying what is wrong, where, and what to do.
+    pub async fn open(home: Home) -> Result<Self, OpenError> {
+        let config = Config::load(&home)?;
+        Self::open_with(home, config).await
+    }
+
+    /// As [`App::open`], with a configuration that is in no file.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub async fn open_with(home: Home, config: Config) -> Result<Self, OpenError> {
+        private_folder(home.path())?;
+        let program = std::env::current_exe().map_err(|error| path_error(Path::new("/proc/self/exe"), error))?;
+        let ring = KeyRing::open(&home.keys())?;
+        let store: Arc<dyn Store> = SqliteStore::open(&home.store())?;
+        let installation = store.installation().await?;
+        let audiences = remember_audience(&home, config.audience())?;
+        let mut ssh = SshConfig::new(home.identity());
+        if let Some(path) = &config.shim {
+            ssh.shim = Arc::new(Shim::from_file(path).map_err(|error| path_error(path, error))?);
+        }
+        let ssh = Arc::new(SshLauncher::new(ssh));
+        let launcher: Arc<dyn Launcher> = ssh.clone();
+        let tokens = Arc::new(CachedVerifier::new(ring));
+        let clock = Clock::system();
+        let config = Arc::new(config);
+        let driver = Driver::new(
+            Arc::clone(&store),
+            Arc::clone(&tokens),
+            Arc::clone(&launcher),
+            Evaluators::new(program, limits::EVALUATORS),
+            clock,
+            Arc::clone(&config),
+            installation.clone(),
+            audiences,
+        );
+        Ok(Self { home, config, installation, store, tokens, launcher, ssh, driver, clock })
+    }
+}
+
+/// Keys and tokens live in it: nobody else may look.
+fn private_folder(path: &Path) -> Result<(), OpenError> {
+    use std::os::unix::fs::PermissionsExt;
+    let metadata = std::fs::metadata(path).map_err(|error| path_error(path, format!("{error}; run `sortie init` first, or set SORTIE_HOME")))?;
+    let mode = metadata.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(path_error(path, format!("mode {mode:o} lets others look; run `chmod 700 {}`", path.display())));
+    }
+    Ok(())
+}
+
+fn path_error(path: &Path, message: impl ToString) -> OpenError {
+    OpenError::Path { path: path.to_owned(), message: message.to_string() }
+}
+
+/// Audiences of tokens that are taken: the present public URL first, then former ones.
+fn remember_audience(home: &Home, audience: &str) -> Result<Vec<String>, OpenError> {
+    let path = home.audiences();
+    let known: Vec<String> = match std::fs::read(&path) {
+        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| path_error(&path, error))?,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(path_error(&path, error)),
+    };
+    if known.first().is_some_and(|first| first == audience) {
+        return Ok(known);
+    }
+    let former = known.into_iter().filter(|url| url != audience).take(limits::FORMER_AUDIENCES);
+    let all: Vec<String> = std::iter::once(audience.to_owned()).chain(former).collect();
+    let temporary = path.with_extension("new");
+    std::fs::write(&temporary, serde_json::json!(all).to_string()).map_err(|error| path_error(&temporary, error))?;
+    std::fs::rename(&temporary, &path).map_err(|error| path_error(&path, error))?;
+    Ok(all)
 }

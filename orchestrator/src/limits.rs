@@ -24,3 +24,11 @@ pub const HISTORY_PAGE: usize = 1_000;
 pub const RUNS_PAGE: usize = 200;
 /// Former public URLs whose tokens are still taken.
 pub const FORMER_AUDIENCES: usize = 16;
+/// After the start, before missing heartbeats count, in milliseconds: shims need a moment to find the server again.
+pub const LISTEN_GRACE_MS: u64 = 10_000;
+/// How long one question to a host may take in all, in milliseconds; shorter than the lease.
+pub const ASK_MS: u64 = 120_000;
+
+const _: () = assert!(ASK_MS + STOP_WAIT_MS < LEASE_MS);
+/// A difference between the system's clock and ours that is worth a line in the log, in milliseconds.
+pub const CLOCK_JUMP_MS: i64 = 2_000;

@@ -3,6 +3,7 @@
 //! Whatever happens enters through [`Driver::deliver`]; whatever is to be done is claimed from the due work
 //! by one loop per class ([`work`]), done at least once, and answered by another input. Recovery is the same loop.
 
+mod advance;
 mod evaluators;
 mod handed;
 mod hosts;

@@ -1,0 +1,53 @@
+//! Advancing a run: evaluate its flow against its journal, deliver what it asks for.
+
+use super::evaluators::EvaluatorError;
+use super::work::NotDone;
+use super::{Driver, entropy};
+use crate::failpoint;
+use sortie_core::input::{InputBody, Scope};
+use sortie_flow::bundle::Bundle;
+use sortie_flow::evaluate::EvaluateRequest;
+use sortie_protocol::bytes::to_hex;
+use sortie_store::model::{AdvanceLoad, Claim};
+
+impl Driver {
+    /// The claim on the due work is only a wake-up: the fence of the head decides whose evaluation counts, so a result that
+    /// arrives meanwhile puts new work beside this one instead of discarding it.
+    pub(super) async fn advance(&self, claim: &Claim) -> Result<(), NotDone> {
+        if let Some(load) = self.0.store.load_advance(&claim.run).await? {
+            failpoint::hit("evaluation_loaded");
+            let advance_fence = load.head.advance_fence;
+            let seen = load.head.wake_seq;
+            let body = match self.evaluate(load).await {
+                Ok(evaluation) => InputBody::Evaluated { advance_fence, seen, evaluation },
+                Err(EvaluatorError::Died(message)) => InputBody::EvaluationCrashed { advance_fence, message },
+                Err(EvaluatorError::Unavailable(message)) => return Err(NotDone::Later(message)),
+            };
+            self.deliver(Scope::Run(claim.run.clone()), body).await?;
+            failpoint::hit("evaluation_committed");
+        }
+        Ok(self.0.store.finish(claim.clone()).await?)
+    }
+
+    async fn evaluate(&self, load: AdvanceLoad) -> Result<sortie_core::evaluation::Evaluation, EvaluatorError> {
+        let AdvanceLoad { head, facts, input, journal } = load;
+        let digest = head.bundle;
+        let request = EvaluateRequest {
+            digest: digest.clone(),
+            bundle: None,
+            input,
+            facts,
+            journal,
+            at_ms: self.0.clock.now(),
+            entropy_hex: to_hex(&entropy().0),
+            logged: 0,
+        };
+        let bundle = async || {
+            let unavailable = |message: String| EvaluatorError::Unavailable(message);
+            let text = self.0.store.bundle(&digest).await.map_err(|error| unavailable(error.to_string()))?;
+            let text = text.ok_or_else(|| unavailable(format!("the bundle {digest} is not in the store")))?;
+            serde_json::from_str::<Bundle>(&text).map_err(|error| unavailable(error.to_string()))
+        };
+        Ok(self.0.evaluators.evaluate(request, bundle).await?.evaluation)
+    }
+}

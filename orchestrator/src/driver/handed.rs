@@ -1,0 +1,170 @@
+//! What an attempt is handed: the same bytes however often it is launched, and no secret outside this frame.
+
+use super::Driver;
+use sortie_core::call::{JobSpec, Reference};
+use sortie_core::canonical;
+use sortie_core::ids::{Ms, RunId, WaitId};
+use sortie_core::limits::TOKEN_GRACE_MS;
+use sortie_core::view::{Attempt, Handed, Step, StepKind};
+use sortie_keys::{Claims, Scope as TokenScope, Token};
+use sortie_protocol::bytes::Bytes;
+use sortie_protocol::spec::{Credentials, Spec};
+use sortie_protocol::verb::Verb;
+use std::collections::BTreeMap;
+
+/// The immutable part of a launch, as text and digest.
+pub(super) struct SpecText {
+    pub(super) text: String,
+    pub(super) digest: String,
+}
+
+/// The signed URL and the token of a wait or an attempt.
+pub struct SignedAddress {
+    /// Where to post, without the kind.
+    pub url: String,
+    /// What to show.
+    pub token: Token,
+}
+
+/// The spec of an attempt: a function of the journal alone.
+pub(super) fn spec(run: &RunId, step: &Step, job: &JobSpec, attempt: &Attempt) -> SpecText {
+    let plain = |(name, value): (&String, &Reference)| match value {
+        Reference::Text(text) => Some((name.clone(), Bytes::from(text.as_str()))),
+        Reference::WaitUrl(_) | Reference::WaitToken(_) => None,
+    };
+    let spec = Spec {
+        v: sortie_protocol::VERSION,
+        attempt: attempt.id.to_string(),
+        run: run.to_string(),
+        step: step.name.clone(),
+        number: attempt.number,
+        fence: attempt.fence,
+        command: job.command.iter().map(|word| Bytes::from(word.as_str())).collect(),
+        env: job.env.iter().filter_map(plain).collect(),
+        cwd: job.cwd.as_deref().map(Bytes::from),
+        stdin: job.stdin.as_deref().map(Bytes::from),
+        timeout_ms: u64::try_from(attempt.deadline_at - attempt.scheduled_at).unwrap_or(0),
+        heartbeat_ms: job.heartbeat_ms,
+        grace_ms: job.grace_ms,
+    };
+    let text = canonical::json(&spec);
+    let digest = canonical::digest(text.as_bytes());
+    SpecText { text, digest }
+}
+
+impl Driver {
+    /// What a first launch hands over. Committed before SSH is opened.
+    pub(super) fn hand(&self, host: &str, spec: &SpecText, attempt: &Attempt) -> Handed {
+        let now = self.0.clock.now();
+        Handed {
+            host: host.to_owned(),
+            spec_digest: spec.digest.clone(),
+            kid: self.ring().active_kid(),
+            root: self.ring().root_generation(),
+            audience: self.0.config.audience().to_owned(),
+            issued_s: now.div_euclid(1_000),
+            expires_s: expires_s(attempt.deadline_at),
+            launching_at: now,
+        }
+    }
+
+    /// The launch itself, made again from what was committed.
+    ///
+    /// # Errors
+    /// For people: which key is not there any more.
+    pub(super) fn launch_verb(
+        &self,
+        run: &RunId,
+        step: &Step,
+        attempt: &Attempt,
+        handed: &Handed,
+        spec: SpecText,
+        secret_env: BTreeMap<String, Bytes>,
+    ) -> Result<Verb, String> {
+        let ring = self.ring();
+        let claims = Claims {
+            iss: self.0.installation.id.clone(),
+            aud: handed.audience.clone(),
+            sub: run.to_string(),
+            jti: attempt.id.to_string(),
+            step: step.name.clone(),
+            fence: attempt.fence,
+            scope: TokenScope::Attempt,
+            iat: handed.issued_s,
+            nbf: handed.issued_s,
+            exp: handed.expires_s,
+        };
+        let token = ring.mint_with(&handed.kid, &claims).map_err(|error| error.to_string())?;
+        let url = ring.sign_url_with(handed.root, &handed.audience, &self.0.installation.id, attempt.id.as_str(), handed.expires_s);
+        let proof = ring.proof_secret(handed.root, attempt.id.as_str()).ok_or("the root key of this attempt is revoked")?;
+        let credentials = Credentials {
+            callback_url: url.map_err(|error| error.to_string())?,
+            token: token.expose().to_owned(),
+            proof_secret: proof.to_base64().to_string(),
+            trust: self.0.config.trust().map_err(|error| error.to_string())?,
+            secret_env,
+        };
+        Ok(Verb::Launch { spec: spec.text, spec_digest: spec.digest, credentials })
+    }
+
+    /// What is needed to answer a wait: handed to whoever an operator or a job's environment names.
+    ///
+    /// # Errors
+    /// For people: which key is not there any more.
+    pub fn wait_address(&self, run: &RunId, step: &Step, wait: &WaitId, scheduled_at: Ms) -> Result<SignedAddress, String> {
+        let issued_s = scheduled_at.div_euclid(1_000);
+        let claims = Claims {
+            iss: self.0.installation.id.clone(),
+            aud: self.0.config.audience().to_owned(),
+            sub: run.to_string(),
+            jti: wait.to_string(),
+            step: step.name.clone(),
+            fence: u64::from(step.call),
+            scope: TokenScope::Wait,
+            iat: issued_s,
+            nbf: issued_s,
+            exp: expires_s(step.deadline_at),
+        };
+        let ring = self.ring();
+        let token = ring.mint(&claims).map_err(|error| error.to_string())?;
+        let url = ring.sign_url(self.0.config.audience(), &self.0.installation.id, wait.as_str(), claims.exp);
+        Ok(SignedAddress { url: url.map_err(|error| error.to_string())?, token })
+    }
+
+    /// The environment values that only the edge resolves.
+    pub(super) async fn secret_env(&self, run: &RunId, job: &JobSpec) -> Result<BTreeMap<String, Bytes>, String> {
+        let mut resolved = BTreeMap::new();
+        for (name, value) in &job.env {
+            let (call, wants_url) = match value {
+                Reference::Text(_) => continue,
+                Reference::WaitUrl(call) => (*call, true),
+                Reference::WaitToken(call) => (*call, false),
+            };
+            let wait = self.wait_of_call(run, call).await?;
+            let address = self.wait_address(run, &wait.step, &wait.id, wait.scheduled_at)?;
+            let text =
+                if wants_url { sortie_keys::callback_url_with_kind(&address.url, "result") } else { address.token.expose().to_owned() };
+            resolved.insert(name.clone(), Bytes::from(text));
+        }
+        Ok(resolved)
+    }
+
+    async fn wait_of_call(&self, run: &RunId, call: u32) -> Result<FoundWait, String> {
+        let steps = self.0.store.steps(run).await.map_err(|error| error.to_string())?;
+        let step = steps.into_iter().find(|step| step.call == call).ok_or_else(|| format!("call {call} is no step of the run"))?;
+        let StepKind::Wait { wait } = &step.kind else { return Err(format!("call {call} is not a wait")) };
+        let id = wait.clone();
+        let row = self.0.store.wait(&id).await.map_err(|error| error.to_string())?.ok_or("the wait is gone")?;
+        Ok(FoundWait { id, step, scheduled_at: row.scheduled_at })
+    }
+}
+
+struct FoundWait {
+    id: WaitId,
+    step: Step,
+    scheduled_at: Ms,
+}
+
+fn expires_s(deadline_at: Ms) -> i64 {
+    deadline_at.saturating_add(TOKEN_GRACE_MS.cast_signed()).div_euclid(1_000)
+}

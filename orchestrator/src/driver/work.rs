@@ -1,0 +1,163 @@
+//! One loop per class of due work: claim, do, answer. A process that dies leaves its claims to expire.
+
+use super::Driver;
+use crate::limits;
+use sortie_core::effect::{Timer, Work, WorkClass};
+use sortie_core::ids::RunId;
+use sortie_core::input::{InputBody, Scope};
+use sortie_store::StoreError;
+use sortie_store::model::Claim;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+
+/// Why a piece of work was not done this time.
+#[derive(Debug)]
+pub(super) enum NotDone {
+    /// Somebody else has it, or it is not needed any more.
+    Gone,
+    /// Try again soon.
+    Later(String),
+    /// It can never be done; it is dropped, and logged.
+    Never(String),
+}
+
+impl From<StoreError> for NotDone {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Fenced => Self::Gone,
+            StoreError::Unavailable(message) => Self::Later(message),
+            StoreError::Refused(sortie_core::decide::Refusal::Fenced) => Self::Gone,
+            other => Self::Never(other.to_string()),
+        }
+    }
+}
+
+impl Driver {
+    /// Start the loops. They end after [`Driver::stop`]; what is under way is finished first.
+    #[must_use]
+    pub fn start(&self) -> JoinSet<()> {
+        let mut loops = JoinSet::new();
+        for class in WorkClass::ALL {
+            loops.spawn(self.clone().run_class(class));
+        }
+        loops
+    }
+
+    /// Claim nothing more.
+    pub fn stop(&self) {
+        self.0.stop.send_replace(true);
+    }
+
+    /// Whether [`Driver::stop`] was called.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        *self.0.stop.borrow()
+    }
+
+    async fn run_class(self, class: WorkClass) {
+        let slots = Arc::new(Semaphore::new(limits::WORK_AT_ONCE[class as usize]));
+        let mut stop = self.0.stop.subscribe();
+        let mut under_way = JoinSet::new();
+        while !*stop.borrow_and_update() {
+            while under_way.try_join_next().is_some() {}
+            let Ok(first) = Arc::clone(&slots).acquire_owned().await else { break };
+            let free = slots.available_permits() + 1;
+            match self.0.store.claim(class, self.0.clock.now(), limits::LEASE_MS, free).await {
+                Ok(claims) if claims.is_empty() => {
+                    drop(first);
+                    self.rest(class, &mut stop).await;
+                }
+                Ok(claims) => self.spawn_all(claims, first, &slots, &mut under_way),
+                Err(error) => {
+                    drop(first);
+                    tracing::warn!(?class, %error, "cannot claim due work");
+                    tokio::time::sleep(Duration::from_millis(limits::STORE_RETRY_MS)).await;
+                }
+            }
+        }
+        while under_way.join_next().await.is_some() {}
+    }
+
+    fn spawn_all(&self, claims: Vec<Claim>, first: OwnedSemaphorePermit, slots: &Arc<Semaphore>, under_way: &mut JoinSet<()>) {
+        let mut held = Some(first);
+        for claim in claims {
+            // No more were claimed than places were free.
+            let permit = held.take().or_else(|| Arc::clone(slots).try_acquire_owned().ok());
+            let driver = self.clone();
+            under_way.spawn(async move {
+                driver.perform(claim).await;
+                drop(permit);
+            });
+        }
+    }
+
+    /// Wait for a wake-up, the next due time or the stop, whichever is first.
+    async fn rest(&self, class: WorkClass, stop: &mut tokio::sync::watch::Receiver<bool>) {
+        let pause = match self.0.store.next_due(class).await {
+            Ok(Some(at)) => self.0.clock.until(at).min(Duration::from_millis(limits::IDLE_MS)),
+            Ok(None) => Duration::from_millis(limits::IDLE_MS),
+            Err(_) => Duration::from_millis(limits::STORE_RETRY_MS),
+        };
+        tokio::select! {
+            () = self.0.wakers[class as usize].notified() => {}
+            () = tokio::time::sleep(pause) => {}
+            _ = stop.changed() => {}
+        }
+    }
+
+    async fn perform(&self, claim: Claim) {
+        let outcome = match &claim.work {
+            Work::Advance => self.advance(&claim).await,
+            Work::Launch(id) => self.launch(&claim, id).await,
+            Work::Stop(id) => self.stop_job(&claim, id).await,
+            Work::Probe(id) => self.probe(&claim, id).await,
+            Work::Ack(id) => self.acknowledge(&claim, id).await,
+            Work::Timer(timer) => self.timer(&claim, timer).await,
+        };
+        let store = &self.0.store;
+        let settled = match outcome {
+            Ok(()) | Err(NotDone::Gone) => Ok(()),
+            Err(NotDone::Later(message)) => {
+                tracing::warn!(run = %claim.run, work = claim.work.key(), message, "due work is put off");
+                let until = self.0.clock.now() + limits::STORE_RETRY_MS.cast_signed();
+                store.postpone(claim, until).await
+            }
+            Err(NotDone::Never(message)) => {
+                tracing::error!(run = %claim.run, work = claim.work.key(), message, "due work cannot be done and is dropped");
+                store.finish(claim).await
+            }
+        };
+        // The lease runs out by itself where even this was not possible.
+        if let Err(error) = settled {
+            tracing::warn!(%error, "due work is left to its lease");
+        }
+    }
+
+    async fn timer(&self, claim: &Claim, timer: &Timer) -> Result<(), NotDone> {
+        if self.too_early_to_judge(timer) {
+            let until = self.0.listening_since + limits::LISTEN_GRACE_MS.cast_signed();
+            return Ok(self.0.store.postpone(claim.clone(), until).await?);
+        }
+        let scope = timer_scope(&claim.run, timer);
+        self.deliver_for(scope, InputBody::TimerDue(timer.clone()), Some(claim.clone()), None).await?;
+        Ok(())
+    }
+
+    /// Silence while the server itself was not listening proves nothing.
+    fn too_early_to_judge(&self, timer: &Timer) -> bool {
+        let listens = matches!(timer, Timer::Started(_) | Timer::Heartbeat(_));
+        listens && self.0.clock.now() < self.0.listening_since + limits::LISTEN_GRACE_MS.cast_signed()
+    }
+}
+
+fn timer_scope(run: &RunId, timer: &Timer) -> Scope {
+    match timer {
+        Timer::RunDeadline => Scope::Run(run.clone()),
+        Timer::Step(call) | Timer::Retry(call) => Scope::Step(run.clone(), *call),
+        Timer::Started(attempt) | Timer::Heartbeat(attempt) | Timer::StopAnswer(attempt) => {
+            Scope::Attempt { attempt: attempt.clone(), callback: None }
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Named places at which a test can kill the program (F001). Nothing at all in release builds.
+//!
+//! `SORTIE_FAILPOINT=name` kills the process with SIGKILL at the first visit; `name:3` at the third.
+
+/// The places, in the order of the effect chain of the fault model.
+pub const NAMES: [&str; 14] = [
+    "attempt_scheduled",
+    "attempt_launching",
+    "launch_asked",
+    "launch_answered",
+    "attempt_launched",
+    "callback_verified",
+    "callback_committed",
+    "heartbeat_kept",
+    "evaluation_loaded",
+    "evaluation_committed",
+    "cancel_committed",
+    "stop_asked",
+    "stop_answered",
+    "stop_committed",
+];
+
+/// Die here if a test asked for it.
+#[cfg(debug_assertions)]
+pub fn hit(name: &'static str) {
+    use std::sync::LazyLock;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static ARMED: LazyLock<Option<(String, AtomicU32)>> = LazyLock::new(|| {
+        let text = std::env::var("SORTIE_FAILPOINT").ok()?;
+        let (name, count) = text.split_once(':').unwrap_or((&text, "1"));
+        Some((name.to_owned(), AtomicU32::new(count.parse().unwrap_or(1))))
+    });
+    debug_assert!(NAMES.contains(&name), "unlisted failpoint {name}");
+    if let Some((armed, left)) = &*ARMED
+        && armed == name
+        && left.fetch_sub(1, Ordering::SeqCst) == 1
+    {
+        let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+        std::process::abort();
+    }
+}
+
+/// Die here if a test asked for it.
+#[cfg(not(debug_assertions))]
+pub const fn hit(_name: &'static str) {}

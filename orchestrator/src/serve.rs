@@ -1,0 +1,92 @@
+//! The running server: both listeners, the work loops, the graceful stop.
+
+use crate::app::App;
+use crate::{http, limits};
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+/// The two listeners, bound before anything else so that their ports are known.
+pub struct Listeners {
+    /// For callbacks.
+    pub callbacks: TcpListener,
+    /// For operators.
+    pub operator: TcpListener,
+}
+
+/// Where the server listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bound {
+    /// For callbacks.
+    pub callbacks: SocketAddr,
+    /// For operators.
+    pub operator: SocketAddr,
+}
+
+impl Listeners {
+    /// Bind both.
+    ///
+    /// # Errors
+    /// With the address that could not be bound.
+    pub async fn bind(callbacks: SocketAddr, operator: SocketAddr) -> std::io::Result<Self> {
+        Ok(Self { callbacks: bind(callbacks).await?, operator: bind(operator).await? })
+    }
+
+    /// Where they listen.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn bound(&self) -> std::io::Result<Bound> {
+        Ok(Bound { callbacks: self.callbacks.local_addr()?, operator: self.operator.local_addr()? })
+    }
+}
+
+async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| std::io::Error::new(error.kind(), format!("cannot listen on {address}: {error}")))
+}
+
+/// Serve until the stop is set: then take nothing new, finish what is under way, close the store (F004).
+///
+/// # Errors
+/// When the TLS files cannot be used.
+pub async fn serve(app: App, listeners: Listeners, mut stop: watch::Receiver<bool>) -> Result<(), http::tls::TlsError> {
+    let tls = app.config.tls.as_ref().map(http::tls::acceptor).transpose()?;
+    let mut work = app.driver.start();
+    let callbacks = tokio::spawn(http::serve(listeners.callbacks, http::callback_routes(&app), tls, stop.clone()));
+    let operator = tokio::spawn(http::serve(listeners.operator, http::api::routes(&app), None, stop.clone()));
+    let watch = tokio::spawn(watch_clock(app.clone(), stop.clone()));
+    // An error means that the sender is gone: stop as well.
+    let _ = stop.wait_for(|stopped| *stopped).await;
+    tracing::info!("stopping: nothing new is taken");
+    app.driver.stop();
+    let drained = async {
+        let _ = callbacks.await;
+        let _ = operator.await;
+        while work.join_next().await.is_some() {}
+    };
+    if tokio::time::timeout(Duration::from_millis(limits::DRAIN_MS), drained).await.is_err() {
+        tracing::warn!("work was still under way at the end of the drain; its claims run out by themselves");
+    }
+    watch.abort();
+    if let Err(error) = app.store.close().await {
+        tracing::warn!(%error, "the store did not close cleanly");
+    }
+    Ok(())
+}
+
+/// Say so when the system's clock jumps: the program's own does not (F031).
+async fn watch_clock(app: App, mut stop: watch::Receiver<bool>) {
+    let mut known = 0;
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_millis(limits::IDLE_MS)) => {}
+            _ = stop.changed() => return,
+        }
+        let jump = app.clock.jump();
+        if (jump - known).abs() > limits::CLOCK_JUMP_MS {
+            tracing::warn!(jump_ms = jump - known, "the system's clock jumped; timers go on by the monotonic clock");
+            known = jump;
+        }
+    }
+}
