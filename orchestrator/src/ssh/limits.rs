@@ -1,0 +1,98 @@
+//! Every bound of the SSH side, with its reason. Tests put shorter ones in [`Limits`].
+
+use std::time::Duration;
+
+/// Sessions (channels) at once on one connection. sshd's `MaxSessions` is 10 by default and counts a session until its
+/// close is processed, so more than 6 are refused now and then.
+pub const SESSIONS: usize = 4;
+/// Handshakes at once to one address and port: sshd's `MaxStartups` (10:30:100) drops more of them at random.
+pub const HANDSHAKES_PER_HOST: usize = 4;
+/// Handshakes at once of the whole process: each costs milliseconds of CPU and a file descriptor.
+pub const HANDSHAKES: usize = 32;
+/// Questions that may wait for one host. A fan-out larger than this is refused here and retried by its due work.
+pub const QUEUE: usize = 1024;
+/// Bytes of questions that may wait for one host: with the largest requests the queue is shorter.
+pub const QUEUE_BYTES: usize = 64 << 20;
+/// Longest time that a question may itself ask the host to take (`cancel` waits for a verified end).
+pub const PATIENCE: Duration = Duration::from_secs(600);
+/// Hosts whose lanes (queue, connection, known shims) are remembered; idle ones beyond this are forgotten first.
+pub const LANES: usize = 4096;
+/// Bytes read from a server before the login is done: banners, key exchange, EXT_INFO. A real one needs under 16 KiB (F079).
+pub const PREAUTH_BYTES: u64 = 1 << 20;
+/// Longest line of standard output that can be a word or a header, in bytes; longer ones are noise.
+pub const LINE_BYTES: usize = 4096;
+/// Last bytes of a session's standard error kept for messages to people.
+pub const STDERR_BYTES: usize = 1024;
+/// What a session's reader may have heard and nobody has taken yet. The shim says one thing per question.
+pub const HEARD: usize = 8;
+/// Largest shim, in bytes: it is at most 2 MiB by design, a debug build a few times that.
+pub const SHIM_BYTES: u64 = 64 << 20;
+/// Piece in which a shim is written to a channel, in bytes: one SSH packet.
+pub const PIECE_BYTES: usize = 32 << 10;
+/// Messages of one channel that may wait for its reader before the whole connection is held back (32 KiB each).
+pub const CHANNEL_MESSAGES: usize = 32;
+/// Longest state root, in bytes (`PATH_MAX` less what the shim appends to it).
+pub const ROOT_BYTES: usize = 1024;
+/// Addresses of one name that are tried.
+pub const DIAL_ADDRESSES: usize = 8;
+/// How long an address has before the next one is tried beside it (RFC 8305 recommends 250 ms).
+pub const DIAL_STAGGER: Duration = Duration::from_millis(250);
+/// Commands at once on one embedded host: it serves a demo and tests.
+pub const EMBEDDED_COMMANDS: usize = 64;
+/// Connections at once to one embedded host.
+pub const EMBEDDED_CONNECTIONS: usize = 32;
+
+/// Time limits, one for each phase, and what else a test shortens.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Name look-up and TCP connect.
+    pub connect: Duration,
+    /// Banner and key exchange.
+    pub kex: Duration,
+    /// Login.
+    pub auth: Duration,
+    /// Opening a channel.
+    pub open: Duration,
+    /// From the exec request to the first word of the remote command, and for each answer after it.
+    pub exec: Duration,
+    /// Writing one request, or 32 KiB of a shim: a peer with a closed window must not hold us.
+    pub write: Duration,
+    /// Between two keepalives on a silent connection; after [`Limits::keepalives`] unanswered ones it is dead.
+    pub keepalive: Duration,
+    /// Keepalives that may go unanswered.
+    pub keepalives: usize,
+    /// A session without a question ends after this long, and the connection with its last session. A burst stays on one
+    /// connection; nothing is held for hours.
+    pub idle: Duration,
+    /// A question that has waited this long for a session is given back unsent.
+    pub queued: Duration,
+    /// Tries of a handshake that the server drops before the login (`MaxStartups`, penalties).
+    pub handshake_tries: u32,
+    /// First pause between two such tries; doubles, with jitter.
+    pub handshake_pause: Duration,
+    /// Tries to open the first session of a connection when the server says it has too many.
+    pub open_tries: u32,
+    /// For a graceful goodbye, before the socket is closed anyhow.
+    pub goodbye: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            kex: Duration::from_secs(30),
+            auth: Duration::from_secs(30),
+            open: Duration::from_secs(10),
+            exec: Duration::from_secs(60),
+            write: Duration::from_secs(30),
+            keepalive: Duration::from_secs(15),
+            keepalives: 3,
+            idle: Duration::from_secs(5),
+            queued: Duration::from_secs(120),
+            handshake_tries: 7,
+            handshake_pause: Duration::from_millis(200),
+            open_tries: 6,
+            goodbye: Duration::from_secs(1),
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! What is believed about a host's key, and the judgement of the key that it shows.
+
+use super::algorithms;
+use russh::keys::{Algorithm, HashAlg, PublicKey};
+use sortie_keys::known_hosts::{HostKeyVerdict, KnownHosts};
+use sortie_keys::pin::Pin;
+
+/// Keys that a host may prove, and keys that it must not.
+#[derive(Clone, Debug, Default)]
+pub struct Pins {
+    accepted: Vec<Pin>,
+    revoked: Vec<Pin>,
+}
+
+impl Pins {
+    /// From `Host.host_keys`: OpenSSH public key lines; a line that starts with `@revoked ` names a key to refuse.
+    ///
+    /// # Errors
+    /// For people: the line that is none, or that no key is left to accept.
+    pub fn parse<S: AsRef<str>>(lines: &[S]) -> Result<Self, String> {
+        let mut pins = Self::default();
+        for line in lines.iter().map(|line| line.as_ref().trim()) {
+            let (list, text) = match line.strip_prefix("@revoked ") {
+                Some(text) => (&mut pins.revoked, text),
+                None => (&mut pins.accepted, line),
+            };
+            list.push(text.parse().map_err(|error| format!("{error}: {:?}", text.chars().take(60).collect::<String>()))?);
+        }
+        pins.accepted.retain(|pin| !pins.revoked.contains(pin));
+        if Pin::algorithms(&pins.accepted).is_empty() {
+            return Err("no usable host key is pinned; add the host again with its fingerprint".to_owned());
+        }
+        Ok(pins)
+    }
+
+    /// Keys that are accepted, without the revoked.
+    #[must_use]
+    pub fn accepted(&self) -> &[Pin] {
+        &self.accepted
+    }
+}
+
+/// What is believed about a host before it is asked.
+#[derive(Clone, Debug)]
+pub enum Trust {
+    /// It was added: these keys and no others.
+    Pinned(Pins),
+    /// The operator named this fingerprint, `SHA256:...`.
+    Fingerprint(String),
+    /// The operator named a known_hosts file, which has it under this name and port.
+    KnownHosts {
+        /// The file.
+        file: KnownHosts,
+        /// Name or address.
+        host: String,
+        /// Port.
+        port: u16,
+    },
+    /// The operator takes whatever key it shows, this once.
+    FirstUse,
+    /// Nothing: the key is looked at, and the connection ends there.
+    OnlyLook,
+}
+
+/// What a shown key is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Believed.
+    Accepted,
+    /// Refused by name.
+    Revoked,
+    /// Another than is believed.
+    Other,
+    /// Nothing is known of this host.
+    Unknown,
+}
+
+impl Trust {
+    /// Judge a key that a server has proved to hold.
+    #[must_use]
+    pub fn judge(&self, key: &PublicKey) -> Verdict {
+        match self {
+            Self::Pinned(pins) if matches!(Pin::check(&pins.revoked, key), HostKeyVerdict::Valid { .. }) => Verdict::Revoked,
+            Self::Pinned(pins) => verdict(&Pin::check(&pins.accepted, key)),
+            Self::Fingerprint(expected) if *expected == sha256(key) => Verdict::Accepted,
+            Self::Fingerprint(_) => Verdict::Other,
+            Self::KnownHosts { file, host, port } => verdict(&file.check(host, *port, key)),
+            Self::FirstUse => Verdict::Accepted,
+            Self::OnlyLook => Verdict::Unknown,
+        }
+    }
+
+    /// Host-key algorithms to ask for: those of the keys on record, so that a server cannot switch to another type (F081).
+    #[must_use]
+    pub fn algorithms(&self) -> Vec<Algorithm> {
+        match self {
+            Self::Pinned(pins) => Pin::algorithms(&pins.accepted),
+            Self::KnownHosts { file, host, port } => Some(file.algorithms_for(host, *port)).filter(|a| !a.is_empty()).unwrap_or_else(algorithms::any_host_key),
+            Self::Fingerprint(_) | Self::FirstUse | Self::OnlyLook => algorithms::any_host_key(),
+        }
+    }
+
+    /// What is believed, for messages.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Pinned(pins) => pins.accepted.iter().map(|pin| fingerprint(pin.public_key())).collect::<Vec<_>>().join(" or "),
+            Self::Fingerprint(expected) => expected.clone(),
+            Self::KnownHosts { file, host, port } => {
+                let recorded = file.recorded_for(host, *port);
+                recorded.iter().map(|key| format!("{} {} (line {})", key.algorithm, key.fingerprint, key.line)).collect::<Vec<_>>().join(" or ")
+            }
+            Self::FirstUse | Self::OnlyLook => "nothing".to_owned(),
+        }
+    }
+}
+
+fn verdict(verdict: &HostKeyVerdict) -> Verdict {
+    match verdict {
+        HostKeyVerdict::Valid { .. } => Verdict::Accepted,
+        HostKeyVerdict::Revoked { .. } => Verdict::Revoked,
+        HostKeyVerdict::Changed { .. } => Verdict::Other,
+        HostKeyVerdict::Unknown => Verdict::Unknown,
+    }
+}
+
+/// The line of a key, without comment.
+#[must_use]
+pub fn key_line(key: &PublicKey) -> String {
+    Pin::new(key).to_string()
+}
+
+/// `ssh-ed25519 SHA256:...`.
+#[must_use]
+pub fn fingerprint(key: &PublicKey) -> String {
+    format!("{} {}", key.algorithm(), sha256(key))
+}
+
+fn sha256(key: &PublicKey) -> String {
+    key.fingerprint(HashAlg::Sha256).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ";
+    const B: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB9dG4kjRhQTtWTVzd2t27+t0DEHBPW7iOD23TUiYLio";
+
+    fn key(line: &str) -> PublicKey {
+        PublicKey::from_openssh(line).unwrap()
+    }
+
+    #[test]
+    fn a_comment_makes_no_difference_and_a_revoked_key_is_refused() {
+        let trust = Trust::Pinned(Pins::parse(&[format!("{A} root@vm"), format!("@revoked {B}")]).unwrap());
+        assert_eq!(trust.judge(&key(&format!("{A} other"))), Verdict::Accepted);
+        assert_eq!(trust.judge(&key(B)), Verdict::Revoked);
+        assert_eq!(Trust::Pinned(Pins::parse(&[A]).unwrap()).judge(&key(B)), Verdict::Other);
+    }
+
+    #[test]
+    fn f081_only_pinned_types_are_asked_for() {
+        assert_eq!(Trust::Pinned(Pins::parse(&[A]).unwrap()).algorithms(), [Algorithm::Ed25519]);
+    }
+
+    #[test]
+    fn nothing_to_accept_is_an_error() {
+        assert!(Pins::parse::<&str>(&[]).is_err());
+        assert!(Pins::parse(&[A.to_owned(), format!("@revoked {A}")]).is_err(), "pinned and revoked");
+        assert!(Pins::parse(&["ssh-ed25519 nonsense"]).is_err());
+    }
+
+    #[test]
+    fn f080_looking_is_not_believing() {
+        assert_eq!(Trust::OnlyLook.judge(&key(A)), Verdict::Unknown);
+        assert_eq!(Trust::Fingerprint(sha256(&key(A))).judge(&key(A)), Verdict::Accepted);
+        assert_eq!(Trust::Fingerprint(sha256(&key(A))).judge(&key(B)), Verdict::Other);
+        let file = KnownHosts::parse(format!("vm {A}\n").as_bytes());
+        let at = |host: &str| Trust::KnownHosts { file: file.clone(), host: host.to_owned(), port: 22 };
+        assert_eq!([at("vm").judge(&key(A)), at("vm").judge(&key(B)), at("other").judge(&key(A))], [Verdict::Accepted, Verdict::Other, Verdict::Unknown]);
+    }
+}
