@@ -1,8 +1,14 @@
 //! The store: its port, the SQLite adapter, the conformance suite.
 
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
+pub mod deliver;
 pub mod error;
+pub mod limits;
 pub mod model;
 pub mod port;
+mod sql;
+pub mod sqlite;
 
 pub use error::StoreError;
 pub use port::{Fut, Store};

@@ -106,6 +106,17 @@ pub struct RunRow {
     pub head: RunHead,
 }
 
+/// How many runs of a flow are in a state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RunCount {
+    /// Name of the flow.
+    pub flow: String,
+    /// The shown state (`waiting` too).
+    pub state: String,
+    /// How many, at least one.
+    pub runs: u64,
+}
+
 /// Which runs to list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RunFilter {

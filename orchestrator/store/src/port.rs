@@ -5,8 +5,8 @@
 
 use crate::error::StoreError;
 use crate::model::{
-    AdvanceLoad, Beat, BeatReply, CallbackRow, Claim, Delivered, Delivery, DraftPush, FlowRow, IdempotentAnswer, Installation, ReleaseRow, RunFilter,
-    RunRow, WaitRow,
+    AdvanceLoad, Beat, BeatReply, CallbackRow, Claim, Delivered, Delivery, DraftPush, FlowRow, IdempotentAnswer, Installation, ReleaseRow, RunCount,
+    RunFilter, RunRow, WaitRow,
 };
 use sortie_core::effect::WorkClass;
 use sortie_core::event::Event;
@@ -31,7 +31,7 @@ pub trait Store: Send + Sync {
     /// With [`Delivery::done`], that due work is removed in the same transaction, if its fence is still the claimed one;
     /// if it is not, nothing is decided and [`StoreError::Fenced`] is returned.
     fn deliver(&self, delivery: Delivery) -> Fut<'_, Delivered>;
-    /// Keep a heartbeat or progress: one row per attempt, the highest number seen.
+    /// Keep a heartbeat or progress: one row per attempt and kind, the highest number seen; nothing once the attempt is over.
     fn beat(&self, beat: Beat) -> Fut<'_, BeatReply>;
     /// Take due work of a class: at most `limit` pieces due at `now`, each invisible to others until `now + lease_ms`.
     /// Only rows returned here may be acted on.
@@ -42,17 +42,18 @@ pub trait Store: Send + Sync {
     fn finish(&self, claim: Claim) -> Fut<'_, ()>;
     /// When the next work of a class is due; leased work counts at the end of its lease.
     fn next_due(&self, class: WorkClass) -> Fut<'_, Option<Ms>>;
-    /// Claim the advance of a run: raises its fence, then reads what evaluation needs. `None` where there is nothing to evaluate.
+    /// Claim the advance of a run: raises its fence, then reads what evaluation needs, up to the claimed head's `wake_seq` and `seq`.
+    /// `None` where there is nothing to evaluate.
     fn load_advance(&self, run: &RunId) -> Fut<'_, Option<AdvanceLoad>>;
 
     // --- reads ---
 
     /// The head of a run, and when it last waited.
     fn run(&self, run: &RunId) -> Fut<'_, Option<RunRow>>;
-    /// Runs, newest first.
+    /// Runs in the order of their creation, newest first. [`StoreError::NotFound`] where the run to page from is unknown.
     fn runs(&self, filter: RunFilter) -> Fut<'_, Vec<RunRow>>;
-    /// Number of runs by state and flow.
-    fn run_counts(&self) -> Fut<'_, BTreeMap<String, u64>>;
+    /// Number of runs by flow and shown state, where there are any.
+    fn run_counts(&self) -> Fut<'_, Vec<RunCount>>;
     /// Events numbered above `after`, at most `limit`.
     fn history(&self, run: &RunId, after: u64, limit: usize) -> Fut<'_, Vec<Event>>;
     /// One event.
@@ -65,7 +66,7 @@ pub trait Store: Send + Sync {
     fn attempt(&self, attempt: &AttemptId) -> Fut<'_, Option<(RunId, Step, Attempt)>>;
     /// One wait.
     fn wait(&self, wait: &WaitId) -> Fut<'_, Option<WaitRow>>;
-    /// Last heartbeat of each attempt of a run.
+    /// The newest heartbeat or progress of each attempt of a run.
     fn beats(&self, run: &RunId) -> Fut<'_, BTreeMap<AttemptId, Beat>>;
     /// Callbacks of a run that were remembered, oldest first.
     fn callbacks(&self, run: &RunId) -> Fut<'_, Vec<CallbackRow>>;
@@ -78,7 +79,7 @@ pub trait Store: Send + Sync {
 
     /// Add a host; [`StoreError::Conflict`] where the name is taken.
     fn add_host(&self, host: Host) -> Fut<'_, ()>;
-    /// Replace a host of the same name.
+    /// Replace a host of the same name; [`StoreError::NotFound`] where there is none.
     fn put_host(&self, host: Host) -> Fut<'_, ()>;
     /// One host.
     fn host(&self, name: &str) -> Fut<'_, Option<Host>>;
@@ -89,7 +90,8 @@ pub trait Store: Send + Sync {
 
     // --- flows ---
 
-    /// Write the draft. [`StoreError::Conflict`] where the base is not the present draft's or live release's digest.
+    /// Write the draft. [`StoreError::Conflict`] where the base is not what stands: the draft, or the live release where there is
+    /// no draft. Pushing what stands already changes nothing, whatever the base.
     fn push_draft(&self, push: DraftPush) -> Fut<'_, FlowRow>;
     /// Make the draft the next release and move `live` to it, in one transaction. A draft equal to the newest release gives that one.
     fn release(&self, flow: &str, notes: &str, actor: &str, at: Ms) -> Fut<'_, ReleaseRow>;

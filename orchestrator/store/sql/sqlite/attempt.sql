@@ -1,0 +1,21 @@
+-- Tries of jobs.
+-- name: insert
+INSERT INTO attempt (run_no, fence, id, call, number, state, over, stopping, debt, host, handed, scheduled_at, deadline_at, result_digest)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14);
+-- name: update
+UPDATE attempt SET state = ?3, over = ?4, stopping = ?5, debt = ?6, host = ?7, handed = ?8, deadline_at = ?9, result_digest = ?10
+WHERE run_no = ?1 AND fence = ?2;
+-- name: get
+SELECT id, call, number, fence, state, stopping, debt, handed, scheduled_at, deadline_at, result_digest, run_no FROM attempt WHERE id = ?1;
+-- name: state
+SELECT run_no, fence, state, stopping FROM attempt WHERE id = ?1;
+-- name: of_run
+SELECT id, call, number, fence, state, stopping, debt, handed, scheduled_at, deadline_at, result_digest FROM attempt WHERE run_no = ?1 ORDER BY fence;
+-- name: open_of_run
+SELECT id, call, number, fence, state, stopping, debt, handed, scheduled_at, deadline_at, result_digest FROM attempt INDEXED BY attempt_open
+WHERE run_no = ?1 AND over = 0 ORDER BY fence;
+-- name: open
+SELECT id, call, number, fence, state, stopping, debt, handed, scheduled_at, deadline_at, result_digest, (SELECT run.id FROM run WHERE run.run_no = attempt.run_no)
+FROM attempt INDEXED BY attempt_on_host WHERE over = 0 ORDER BY host, run_no, fence;
+-- name: open_on_host
+SELECT count(*) FROM attempt INDEXED BY attempt_on_host WHERE over = 0 AND host = ?1;

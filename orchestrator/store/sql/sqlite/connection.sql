@@ -1,0 +1,38 @@
+-- What every connection is set to, and the words of a transaction.
+-- name: application
+-- 'sort': tells the file from any other program's.
+PRAGMA application_id = 1936683636;
+-- name: writer
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = FULL;
+PRAGMA foreign_keys = ON;
+PRAGMA mmap_size = 0;
+PRAGMA cache_size = -16384;
+PRAGMA temp_store = MEMORY;
+PRAGMA wal_autocheckpoint = 2000;
+PRAGMA journal_size_limit = 67108864;
+-- name: reader
+PRAGMA query_only = ON;
+PRAGMA mmap_size = 0;
+PRAGMA cache_size = -4096;
+PRAGMA temp_store = MEMORY;
+-- name: application_id
+PRAGMA application_id;
+-- name: objects
+SELECT count(*) FROM sqlite_schema;
+-- name: journal_mode
+PRAGMA journal_mode;
+-- name: checkpoint
+PRAGMA wal_checkpoint(TRUNCATE);
+-- name: begin
+BEGIN IMMEDIATE;
+-- name: commit
+COMMIT;
+-- name: rollback
+ROLLBACK;
+-- name: save
+SAVEPOINT operation;
+-- name: keep
+RELEASE operation;
+-- name: undo
+ROLLBACK TO operation;

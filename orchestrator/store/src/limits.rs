@@ -1,0 +1,26 @@
+//! Every bound of the store, with its reason.
+
+use std::time::Duration;
+
+/// Operations that wait for the writer; more are refused. At ten thousand commits a second this is under half a second of work.
+pub const WRITE_QUEUE: usize = 4_096;
+/// Operations of one commit: beyond about a hundred, throughput hardly grows and the last of them waits tens of milliseconds.
+pub const BATCH: usize = 128;
+/// Connections that read beside the writer: more than the cores of a small server only share its disk.
+pub const READERS: usize = 3;
+/// Reads that wait for a connection; more are refused.
+pub const READ_QUEUE: usize = 1_024;
+/// How long a write waits for another process that holds the lock (a backup tool, a shell) before it is refused.
+pub const BUSY: Duration = Duration::from_secs(2);
+/// Prepared statements kept per connection: all named statements fit.
+pub const STATEMENTS: usize = 128;
+/// Runs of one page of a list.
+pub const RUNS_PAGE: usize = 500;
+/// Events of one page of a history: at 256 KiB each the worst page is bounded, the usual one is a megabyte.
+pub const HISTORY_PAGE: usize = 1_000;
+/// Pieces of due work of one claim: a millisecond of the writer's time.
+pub const CLAIM: usize = 1_000;
+/// Callbacks of a run that are listed.
+pub const CALLBACKS_PAGE: usize = 10_000;
+/// Oldest SQLite that may be linked: releases before it could corrupt a WAL that is reset while another connection checkpoints.
+pub const SQLITE_FLOOR: i32 = 3_051_003;

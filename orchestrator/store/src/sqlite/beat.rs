@@ -1,0 +1,53 @@
+//! Signs of life.
+
+use super::attempt;
+use super::codec::{Id, json, to_json};
+use super::run::RunNo;
+use crate::error::StoreError;
+use crate::model::{Beat, BeatReply};
+use crate::sql::sqlite;
+use rusqlite::{Connection, params};
+use sortie_core::ids::{AttemptId, Ms};
+use std::collections::BTreeMap;
+
+/// Keep a sign of life of an attempt that is not over, if it is newer than the kept one.
+pub(super) fn keep(db: &Connection, beat: &Beat) -> Result<BeatReply, StoreError> {
+    let Some(attempt) = attempt::standing(db, &beat.attempt)? else {
+        return Ok(BeatReply { state: None, stop: None });
+    };
+    if !attempt.state.is_over() {
+        db.prepare_cached(sqlite!("beat", "put"))?.execute(params![
+            attempt.run_no,
+            attempt.fence,
+            beat.progress,
+            beat.seq,
+            beat.at,
+            beat.skew_ms,
+            to_json(&beat.data)?
+        ])?;
+    }
+    Ok(BeatReply { state: Some(attempt.state), stop: attempt.stopping })
+}
+
+/// Time of the newest sign of life of an attempt.
+pub(super) fn last_seen(db: &Connection, run_no: RunNo, fence: u64) -> rusqlite::Result<Option<Ms>> {
+    db.prepare_cached(sqlite!("beat", "last_seen"))?.query_row(params![run_no, fence], |row| row.get(0))
+}
+
+/// The newest sign of life of each attempt of a run.
+pub(super) fn of_run(db: &Connection, run_no: RunNo) -> rusqlite::Result<BTreeMap<AttemptId, Beat>> {
+    db.prepare_cached(sqlite!("beat", "of_run"))?
+        .query_map([run_no], |row| {
+            let attempt = AttemptId::at(row, 0)?;
+            let beat = Beat {
+                attempt: attempt.clone(),
+                seq: row.get(1)?,
+                at: row.get(2)?,
+                skew_ms: row.get(3)?,
+                data: json(row, 4)?,
+                progress: row.get(5)?,
+            };
+            Ok((attempt, beat))
+        })?
+        .collect()
+}

@@ -1,0 +1,112 @@
+//! One decision in one transaction: load the rows of the scope, plan, write the plan.
+
+use super::run::RunNo;
+use super::{attempt, beat, callback, due, event, run, step};
+use crate::deliver::{Plan, plan};
+use crate::error::StoreError;
+use crate::model::{Delivered, Delivery};
+use rusqlite::Connection;
+use sortie_core::decide::Refusal;
+use sortie_core::ids::{AttemptId, RunId, WaitId};
+use sortie_core::input::Scope;
+use sortie_core::view::{Attempt, Step, StepKind, View};
+
+/// Decide and write. The claim that it answers goes first, so that the decision may ask for the same work again.
+pub(super) fn deliver(db: &Connection, delivery: Delivery) -> Result<Delivered, StoreError> {
+    if let Some(claim) = &delivery.done {
+        due::finish(db, claim)?;
+    }
+    let (run_no, view) = load(db, &delivery.scope)?;
+    let plan = plan(view, delivery)?;
+    write(db, run_no, plan)
+}
+
+fn write(db: &Connection, run_no: Option<RunNo>, plan: Plan) -> Result<Delivered, StoreError> {
+    let run_no = match (&plan.head, run_no) {
+        (Some(change), run_no) => run::write(db, run_no, change)?,
+        (None, Some(run_no)) => run_no,
+        (None, None) => return Err(Refusal::NotFound.into()),
+    };
+    for change in &plan.steps {
+        step::write(db, run_no, change)?;
+    }
+    for change in &plan.attempts {
+        attempt::write(db, run_no, change)?;
+    }
+    event::append(db, run_no, &plan.events)?;
+    due::apply(db, run_no, &plan.effects)?;
+    if let Some((record, body)) = &plan.callback {
+        callback::remember(db, run_no, plan.delivered.seq, record, body.as_deref())?;
+    }
+    Ok(plan.delivered)
+}
+
+/// The rows that a scope names.
+fn load(db: &Connection, scope: &Scope) -> Result<(Option<RunNo>, View), StoreError> {
+    match scope {
+        Scope::New(run) => new(db, run),
+        Scope::Run(run) => whole(db, run),
+        Scope::Attempt { attempt, callback } => one_attempt(db, attempt, callback.as_deref()),
+        Scope::Wait { wait, callback } => one_wait(db, wait, callback),
+        Scope::Step(run, call) => one_step(db, run, *call),
+    }
+}
+
+fn new(db: &Connection, id: &RunId) -> Result<(Option<RunNo>, View), StoreError> {
+    Ok(match run::by_id(db, id)? {
+        None => (None, View::default()),
+        Some((run_no, head)) => (Some(run_no), View { run: Some(head), ..View::default() }),
+    })
+}
+
+fn whole(db: &Connection, id: &RunId) -> Result<(Option<RunNo>, View), StoreError> {
+    let (run_no, head) = run::by_id(db, id)?.ok_or(Refusal::NotFound)?;
+    let steps = step::open_of_run(db, run_no)?.into_iter().map(|step| (step.call, step)).collect();
+    let attempts = attempt::open_of_run(db, run_no)?.into_iter().map(by_id).collect();
+    Ok((Some(run_no), View { run: Some(head), steps, attempts, ..View::default() }))
+}
+
+fn one_attempt(db: &Connection, id: &AttemptId, webhook: Option<&str>) -> Result<(Option<RunNo>, View), StoreError> {
+    let (run_no, attempt) = attempt::get(db, id)?.ok_or(Refusal::NotFound)?;
+    let mut view = View { run: Some(run::by_number(db, run_no)?.1), ..View::default() };
+    view.last_seen = beat::last_seen(db, run_no, attempt.fence)?;
+    if let Some(webhook) = webhook {
+        view.prior = callback::prior(db, run_no, id.as_str(), webhook)?;
+    }
+    let call = attempt.call;
+    view.attempts.extend([by_id(attempt)]);
+    add_step(db, run_no, step::get(db, run_no, call)?.ok_or(Refusal::NotFound)?, &mut view)?;
+    Ok((Some(run_no), view))
+}
+
+fn one_wait(db: &Connection, id: &WaitId, digest: &str) -> Result<(Option<RunNo>, View), StoreError> {
+    let (run_no, step) = step::of_wait(db, id)?.ok_or(Refusal::NotFound)?;
+    let mut view = View { run: Some(run::by_number(db, run_no)?.1), ..View::default() };
+    view.prior = callback::prior(db, run_no, id.as_str(), digest)?;
+    add_step(db, run_no, step, &mut view)?;
+    Ok((Some(run_no), view))
+}
+
+fn one_step(db: &Connection, id: &RunId, call: u32) -> Result<(Option<RunNo>, View), StoreError> {
+    let (run_no, head) = run::by_id(db, id)?.ok_or(Refusal::NotFound)?;
+    let mut view = View { run: Some(head), ..View::default() };
+    add_step(db, run_no, step::get(db, run_no, call)?.ok_or(Refusal::NotFound)?, &mut view)?;
+    Ok((Some(run_no), view))
+}
+
+/// A step and, for a job, its newest attempt.
+fn add_step(db: &Connection, run_no: RunNo, step: Step, view: &mut View) -> Result<(), StoreError> {
+    if let StepKind::Job(job) = &step.kind
+        && let Some(id) = &job.attempt
+        && !view.attempts.contains_key(id)
+        && let Some((_, newest)) = attempt::get(db, id)?.filter(|(of, _)| *of == run_no)
+    {
+        view.attempts.extend([by_id(newest)]);
+    }
+    view.steps.insert(step.call, step);
+    Ok(())
+}
+
+fn by_id(attempt: Attempt) -> (AttemptId, Attempt) {
+    (attempt.id.clone(), attempt)
+}

@@ -1,0 +1,71 @@
+//! Numbered, checksummed migrations, each in a transaction of its own.
+
+use crate::error::StoreError;
+use crate::sql::sqlite;
+use data_encoding::HEXLOWER;
+use rusqlite::{Connection, params};
+use sha2::{Digest, Sha256};
+
+/// A step of the schema.
+struct Migration {
+    number: u32,
+    name: &'static str,
+    text: &'static str,
+}
+
+/// In order, without gaps. An applied one never changes: its checksum is recorded.
+const MIGRATIONS: [Migration; 1] = [Migration { number: 1, name: "start", text: include_str!("../../sql/sqlite/migrations/0001_start.sql") }];
+
+/// The schema of this program.
+pub(super) const SCHEMA: u32 = MIGRATIONS[MIGRATIONS.len() - 1].number;
+
+/// A migration as recorded.
+type Applied = (u32, String, String);
+
+fn checksum(text: &str) -> String {
+    HEXLOWER.encode(&Sha256::digest(text))
+}
+
+/// Apply what is missing.
+///
+/// # Errors
+/// [`StoreError::Unusable`] where the file was written by a newer program (F113) or a recorded migration is not the one this
+/// program has.
+pub(super) fn migrate(db: &Connection) -> Result<(), StoreError> {
+    in_transaction(db, || {
+        db.execute_batch(sqlite!("connection", "application"))?;
+        Ok(db.execute_batch(sqlite!("migration", "create"))?)
+    })?;
+    let applied: Vec<Applied> =
+        db.prepare(sqlite!("migration", "all"))?.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect::<Result<_, _>>()?;
+    for (index, (number, name, recorded)) in applied.iter().enumerate() {
+        match MIGRATIONS.get(index) {
+            Some(known) if known.number == *number && checksum(known.text) == *recorded => {}
+            Some(_) => return Err(StoreError::Unusable(format!("migration {number} ({name}) is not the one this program has"))),
+            None => {
+                return Err(StoreError::Unusable(format!("its schema is {number} ({name}), newer than this program's {SCHEMA}: run a newer program")));
+            }
+        }
+    }
+    for migration in &MIGRATIONS[applied.len()..] {
+        in_transaction(db, || {
+            db.execute_batch(migration.text)?;
+            db.execute(sqlite!("migration", "insert"), params![migration.number, migration.name, checksum(migration.text)])?;
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
+/// All of it or nothing.
+pub(super) fn in_transaction<T>(db: &Connection, work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    db.execute_batch(sqlite!("connection", "begin"))?;
+    let done = work().and_then(|value| {
+        db.execute_batch(sqlite!("connection", "commit"))?;
+        Ok(value)
+    });
+    if done.is_err() && !db.is_autocommit() {
+        db.execute_batch(sqlite!("connection", "rollback"))?;
+    }
+    done
+}
