@@ -67,6 +67,9 @@ pub struct Exit {
     pub signal: Option<i32>,
     /// Why the command could not be executed.
     pub spawn_error: Option<String>,
+    /// Whether the gate never opened, because the supervisor had died.
+    #[serde(default)]
+    pub not_run: bool,
     /// When, by the monotonic clock, milliseconds.
     pub mono_ms: u64,
 }

@@ -26,6 +26,10 @@ pub fn run(attempt: &Attempt) -> io::Result<()> {
         // The supervisor is gone and the gate still closed: the gate reads its end of file and leaves.
         drop(gate.stdin.take());
         gate.wait()?;
+        // Without a `child.json` the next supervisor starts anew, and this record would be about nothing.
+        if attempt.was_started() {
+            write_exit(attempt, slot, &Exit { not_run: true, mono_ms: clock::mono_ms(), ..Exit::default() })?;
+        }
         return Ok(());
     }
     let spawn_error = pass(&mut gate)?;
@@ -76,7 +80,7 @@ fn reap(attempt: &Attempt, job: u32, slot: File) -> io::Result<()> {
 
 /// A wait status as an exit record.
 pub fn exit_of(status: WaitStatus) -> Exit {
-    Exit { code: status.exit_status(), signal: status.terminating_signal(), spawn_error: None, mono_ms: clock::mono_ms() }
+    Exit { code: status.exit_status(), signal: status.terminating_signal(), mono_ms: clock::mono_ms(), ..Exit::default() }
 }
 
 /// The exit record's room on disk, before it is needed (F014).

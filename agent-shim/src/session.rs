@@ -19,7 +19,7 @@ pub enum Frame {
     /// The input ended between two frames.
     End,
     /// A whole frame.
-    Request(Header, Request),
+    Request(Header, Box<Request>),
     /// None: nothing is done, and nothing after it is believed. The nonce is there where the header was whole.
     Bad(Option<String>, Refusal, String),
 }
@@ -49,7 +49,7 @@ pub fn read(input: &mut impl BufRead) -> io::Result<Frame> {
         return bad(nonce, "the digest of the payload is wrong");
     }
     Ok(match serde_json::from_slice::<Request>(&payload) {
-        Ok(request) => Frame::Request(header, request),
+        Ok(request) => Frame::Request(header, Box::new(request)),
         Err(error) => malformed(nonce, &payload, &error),
     })
 }
@@ -82,7 +82,7 @@ struct Outbox {
 
 enum Pending {
     Launch(JoinHandle<Answer>),
-    Done(Answer),
+    Done(Box<Answer>),
 }
 
 /// How many answers are not written yet; `None` once nobody can be written to.
@@ -135,7 +135,7 @@ pub fn run(root: &Root, input: &mut impl BufRead, output: &mut (impl Write + Sen
 fn write_all(output: &mut impl Write, answers: &Receiver<(String, Pending)>, open: &Open) -> io::Result<()> {
     for (nonce, pending) in answers {
         let answer = match pending {
-            Pending::Done(answer) => answer,
+            Pending::Done(answer) => *answer,
             Pending::Launch(thread) => thread.join().map_err(|_| io::Error::other("a launch panicked"))?,
         };
         write(output, &nonce, &answer)?;
@@ -150,17 +150,18 @@ fn serve(root: &Root, input: &mut impl BufRead, outbox: &Outbox) -> io::Result<b
             Frame::End => return Ok(true),
             Frame::Request(header, request) if matches!(request.verb, Verb::Launch { .. }) => {
                 let root = root.clone();
-                let thread = std::thread::Builder::new().spawn(move || verbs::answer(&root, request))?;
+                let thread = std::thread::Builder::new().spawn(move || verbs::answer(&root, *request))?;
                 outbox.push(header.nonce, Pending::Launch(thread))?;
             }
             Frame::Request(header, request) => {
                 outbox.open.wait_for_none();
-                outbox.push(header.nonce, Pending::Done(verbs::answer(root, request)))?;
+                outbox.push(header.nonce, Pending::Done(Box::new(verbs::answer(root, *request))))?;
             }
             Frame::Bad(nonce, refusal, message) => {
+                let refused = Answer { v: VERSION, id: 0, reply: Reply::Refused { refusal, message: message.clone() } };
                 match nonce {
                     Some(nonce) => {
-                        outbox.push(nonce, Pending::Done(Answer { v: VERSION, id: 0, reply: Reply::Refused { refusal, message } }))?;
+                        outbox.push(nonce, Pending::Done(Box::new(refused)))?;
                     }
                     None => eprintln!("sortie-shim: {message}"),
                 }

@@ -82,7 +82,7 @@ impl Tree {
         loop {
             tick();
             let members = self.members();
-            if members.is_empty() && self.is_empty() {
+            if members.is_empty() && self.members().is_empty() {
                 return true;
             }
             if mono_ms() >= until {

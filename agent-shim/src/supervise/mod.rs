@@ -100,7 +100,8 @@ fn supervise(attempt: &Attempt, ready: &mut ReadyPipe) -> io::Result<()> {
         ready.say("ready");
         return Poster::start(attempt, &spec, &owner.instance, 0)?.until_delivered(&wake);
     }
-    let child = if attempt.was_started() {
+    let adopted = attempt.was_started();
+    let child = if adopted {
         attempt.child().ok_or_else(|| io::Error::other("child.json cannot be read: the attempt is never run again"))?
     } else {
         start::start(attempt)?
@@ -111,7 +112,10 @@ fn supervise(attempt: &Attempt, ready: &mut ReadyPipe) -> io::Result<()> {
         ready.say("ready");
         return Poster::start(attempt, &spec, &owner.instance, 0)?.until_delivered(&wake);
     }
-    if attempt.exit().is_none_or(|exit| exit.spawn_error.is_none()) {
+    if adopted {
+        settle_gate(attempt, &child);
+    }
+    if attempt.exit().is_none_or(|exit| exit.spawn_error.is_none() && !exit.not_run) {
         ready.say("ready");
         log_started(attempt, &mut log, &child)?;
     }
@@ -121,6 +125,18 @@ fn supervise(attempt: &Attempt, ready: &mut ReadyPipe) -> io::Result<()> {
     ready.say("ready");
     poster.news();
     poster.until_delivered(&wake)
+}
+
+/// An adopted job may still be behind its gate, which closes for good when its keeper notices that our predecessor is dead.
+fn settle_gate(attempt: &Attempt, child: &Child) {
+    let waits = || std::fs::read(format!("/proc/{}/cmdline", child.job.pid)).is_ok_and(|line| line.starts_with(b"sortie-shim\0gate\0"));
+    let until = clock::mono_ms() + LOCK_MS;
+    while child.job.is_alive() && waits() && clock::mono_ms() < until {
+        clock::pause(2);
+    }
+    while attempt.exit().is_none() && !child.job.is_alive() && child.keeper.is_alive() && clock::mono_ms() < until {
+        clock::pause(2);
+    }
 }
 
 /// The event `started`, once over all supervisors of the attempt.

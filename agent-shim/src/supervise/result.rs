@@ -15,6 +15,8 @@ pub enum End {
     NeverStarted(Stop),
     /// Its supervisor, its keeper and its processes are gone without a record.
     Lost,
+    /// Its supervisor died before it had let it run.
+    NotRun,
     /// The machine was started anew.
     Interrupted,
 }
@@ -30,6 +32,7 @@ fn outcome(end: &End) -> (JobOutcome, Option<String>) {
         End::Exit { .. } => (JobOutcome::Exited, None),
         End::NeverStarted(_) => (JobOutcome::Stopped, Some("ended before it had begun".to_owned())),
         End::Lost => (JobOutcome::Lost, Some("the supervisor died, and how the job ended is not known".to_owned())),
+        End::NotRun => (JobOutcome::Lost, Some("the supervisor died before the job had begun: it was never run".to_owned())),
         End::Interrupted => (JobOutcome::Interrupted, Some("the machine was started anew while the job ran".to_owned())),
     }
 }
@@ -41,14 +44,14 @@ pub fn build(attempt: &Attempt, child: Option<&Child>, end: &End, tree_gone: boo
     let stop = match end {
         End::Exit { stop, .. } => stop.clone(),
         End::NeverStarted(stop) => Some(stop.clone()),
-        End::Lost | End::Interrupted => None,
+        End::Lost | End::NotRun | End::Interrupted => None,
     };
     let (result, result_error) = match document(attempt) {
         Ok(document) => (document, None),
         Err(why) => (None, Some(why)),
     };
     let ended = if exit.mono_ms > 0 { exit.mono_ms } else { clock::mono_ms() };
-    let known = !matches!(end, End::Interrupted);
+    let known = !matches!(end, End::Interrupted | End::NotRun);
     JobResult {
         outcome,
         exit_code: exit.code,

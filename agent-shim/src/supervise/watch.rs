@@ -55,6 +55,9 @@ impl Watch<'_> {
         let oom = tree.oom_killed();
         tree.remove_cgroup();
         let Some(exit) = exit else { return (End::Lost, gone) };
+        if exit.not_run {
+            return (End::NotRun, gone);
+        }
         // The reason may be one that a predecessor acted on.
         let stop = ended_by.or_else(|| self.attempt.stop().filter(|stop| stop.mono_ms <= exit.mono_ms));
         (End::Exit { exit, stop, oom }, gone)
@@ -100,7 +103,7 @@ impl Watch<'_> {
         let keeper = self.child.keeper.watch();
         let job = self.child.job.watch();
         // With one of the two gone, or both being ended, the exit record is due at any moment.
-        let due = ending || keeper.is_none() || job.is_none();
+        let due = ending || !self.child.keeper.is_alive() || !self.child.job.is_alive();
         let pause = if due { SOON_MS } else { TICK_MS.min(self.left_ms()) };
         let mut fds = vec![PollFd::new(self.wake, PollFlags::IN)];
         fds.extend(keeper.iter().chain(job.iter()).map(|fd| PollFd::new(fd, PollFlags::IN)));

@@ -45,8 +45,11 @@ fn run(root: &Root, request: Request) -> Result<Reply, Fault> {
     }
     let creates = matches!(request.verb, Verb::Doctor { create_marker: true });
     let marker = root.marker();
-    let same = request.marker.is_some() && request.marker == marker;
-    if !same && !(creates && request.marker.is_none()) {
+    let right = match &request.marker {
+        None => creates,
+        asked => *asked == marker,
+    };
+    if !right {
         return Err(Fault(Refusal::WrongMachine, "the marker of the state root is another one, or absent".to_owned()));
     }
     match request.verb {

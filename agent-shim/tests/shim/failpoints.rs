@@ -1,0 +1,58 @@
+//! `kill -9` of the shim between each two of its writes: one start, one result, never lost once spooled.
+
+use crate::vm::Vm;
+use sortie_protocol::callback::JobOutcome;
+
+/// Names as in the shim's `failpoint` module.
+const POINTS: [&str; 11] = [
+    "claim.renamed",
+    "owner.written",
+    "gate.waiting",
+    "child.written",
+    "gate.opened",
+    "started.logged",
+    "exit.seen",
+    "result.logged",
+    "receipt.read",
+    "acked.written",
+    "exit.written",
+];
+
+#[test]
+fn f095_killed_at_each_write_one_start_and_one_result() {
+    for point in POINTS {
+        let vm = Vm::new();
+        std::fs::write(vm.root().join("failpoint"), point).unwrap();
+        let spec = vm.sh("att_point0000001", &format!("echo start >> {}; exit 7", vm.scratch("recorder").display()));
+        // The first answer may never come; the second is what an orchestrator does then.
+        vm.session(&[vm.request(vm.launch_verb(&spec))]);
+        vm.launch(&spec);
+        let result = vm.collected_result("att_point0000001");
+        let fired = !vm.root().join("failpoint").exists();
+        assert!(fired || matches!(point, "receipt.read" | "acked.written"), "{point} never fired");
+        if !fired {
+            vm.server.wait_for("att_point0000001", "result");
+            crate::vm::eventually(point, || !vm.root().join("failpoint").exists());
+        }
+        if point == "child.written" {
+            assert_eq!((result.outcome, vm.recorded("recorder")), (JobOutcome::Lost, 0), "{point}");
+        } else {
+            assert_eq!((result.outcome, result.exit_code, vm.recorded("recorder")), (JobOutcome::Exited, Some(7), 1), "{point}");
+        }
+        assert_eq!(vm.posted_result("att_point0000001"), result, "{point}");
+        let again = vm.collected_result("att_point0000001");
+        assert_eq!(again, result, "{point}");
+        let results = vm.collect("att_point0000001").iter().filter(|post| post.kind.as_str() == "result").count();
+        assert_eq!(results, 1, "{point}");
+    }
+}
+
+#[test]
+fn f095_killed_while_it_ends_a_job_the_successor_ends_it() {
+    let vm = Vm::new();
+    std::fs::write(vm.root().join("failpoint"), "stop.seen").unwrap();
+    vm.launched(&vm.sh("att_point0000002", "trap '' TERM; while :; do sleep 1; done"));
+    let view = vm.cancel("att_point0000002");
+    assert!(view.tree_gone && !vm.root().join("failpoint").exists());
+    assert_eq!(vm.collected_result("att_point0000002").outcome, JobOutcome::Stopped);
+}

@@ -1,0 +1,13 @@
+//! The built shim, spoken to as an orchestrator does: sessions on its stdin, a callback server on loopback, and `kill -9`.
+
+#![allow(missing_docs, reason = "test code")]
+
+mod delivery;
+#[cfg(feature = "failpoints")]
+mod failpoints;
+mod launch;
+mod outcomes;
+mod server;
+mod store;
+mod tree;
+mod vm;
