@@ -58,6 +58,7 @@ type Code = Result<u8, Option<String>>;
 
 fn with_root(path: &str, run: impl FnOnce(&Root) -> Code) -> Code {
     let root = Root::new(path).ok_or_else(|| Some("the state root must be an absolute path".to_owned()))?;
+    harden::close_inherited();
     // The job gets the login's umask back.
     let umask = harden::private_umask();
     harden::hide_memory();

@@ -3,6 +3,18 @@
 use rustix::fs::Mode;
 use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit, umask};
 
+/// Close what a caller left open beyond the three standard streams: a job must hold nothing of it (a pipe that never closes, a
+/// lock, a secret file). Called first of all, while this process has opened nothing itself.
+pub fn close_inherited() {
+    let listed: Vec<i32> = std::fs::read_dir("/proc/self/fd")
+        .map(|fds| fds.flatten().filter_map(|fd| fd.file_name().to_str()?.parse().ok()).collect())
+        .unwrap_or_default();
+    // The listing's own descriptor is among them and closed by now: that one fails, harmlessly.
+    for fd in listed.into_iter().filter(|fd| *fd > 2) {
+        let _ = nix::unistd::close(fd);
+    }
+}
+
 /// Files for us alone. Says the umask that was.
 pub fn private_umask() -> String {
     format!("{:o}", umask(Mode::RWXG | Mode::RWXO).as_raw_mode())

@@ -28,12 +28,8 @@ fn f095_killed_at_each_write_one_start_and_one_result() {
         vm.session(&[vm.request(vm.launch_verb(&spec))]);
         vm.launch(&spec);
         let result = vm.collected_result("att_point0000001");
-        let fired = !vm.root().join("failpoint").exists();
-        assert!(fired || matches!(point, "receipt.read" | "acked.written"), "{point} never fired");
-        if !fired {
-            vm.server.wait_for("att_point0000001", "result");
-            crate::vm::eventually(point, || !vm.root().join("failpoint").exists());
-        }
+        // The last two points come with the first receipt, which may come after `collect`.
+        crate::vm::eventually(&format!("{point} fires"), || !vm.root().join("failpoint").exists());
         if point == "child.written" {
             assert_eq!((result.outcome, vm.recorded("recorder")), (JobOutcome::Lost, 0), "{point}");
         } else {

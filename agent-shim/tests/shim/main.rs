@@ -1,6 +1,6 @@
 //! The built shim, spoken to as an orchestrator does: sessions on its stdin, a callback server on loopback, and `kill -9`.
 
-#![allow(missing_docs, reason = "test code")]
+#![allow(missing_docs, clippy::unwrap_used, reason = "test code")]
 
 mod delivery;
 #[cfg(feature = "failpoints")]

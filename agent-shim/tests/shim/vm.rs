@@ -206,8 +206,15 @@ impl Drop for Vm {
             for pid in carriers(&format!("SORTIE_JOB={attempt}")) {
                 let _ = rustix::process::kill_process(rustix::process::Pid::from_raw(pid as i32).unwrap(), rustix::process::Signal::KILL);
             }
-            let _ = std::fs::remove_dir(format!("/sys/fs/cgroup/unified/sortie/{attempt}"));
-            let _ = std::fs::remove_dir(format!("/sys/fs/cgroup/sortie/{attempt}"));
+            if let Ok(child) = std::fs::read(self.file(&attempt, "child.json"))
+                && let Some(cgroup) = serde_json::from_slice::<serde_json::Value>(&child).unwrap_or_default()["cgroup"].as_str()
+            {
+                let gone = || std::fs::remove_dir(cgroup).is_ok() || !PathBuf::from(cgroup).exists();
+                let until = Instant::now() + Duration::from_secs(2);
+                while !gone() && Instant::now() < until {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+            }
         }
     }
 }
