@@ -5,7 +5,7 @@ use crate::config::{Config, ConfigError, Home};
 use crate::driver::{Driver, Evaluators};
 use crate::launcher::Launcher;
 use crate::limits;
-use crate::shim::Shim;
+use crate::shim::{Shim, Shims};
 use crate::ssh::{Config as SshConfig, SshLauncher};
 use sortie_keys::{CachedVerifier, KeyRing, RingError};
 use sortie_store::model::Installation;
@@ -82,7 +82,7 @@ impl App {
         let audiences = remember_audience(&home, config.audience())?;
         let mut ssh = SshConfig::new(home.identity());
         if let Some(path) = &config.shim {
-            ssh.shim = Arc::new(Shim::from_file(path).map_err(|error| path_error(path, error))?);
+            ssh.shims = Shims::only(Shim::from_file(path).map_err(|error| path_error(path, error))?);
         }
         let ssh = Arc::new(SshLauncher::new(ssh));
         let launcher: Arc<dyn Launcher> = ssh.clone();
