@@ -5,8 +5,8 @@
 
 use crate::error::StoreError;
 use crate::model::{
-    AdvanceLoad, Beat, BeatReply, CallbackRow, Claim, Delivered, Delivery, DraftPush, FlowRow, IdempotentAnswer, Installation, ReleaseRow, RunCount,
-    RunFilter, RunRow, WaitRow,
+    AdvanceLoad, Beat, BeatReply, CallbackRow, Claim, Delivered, Delivery, DraftPush, FlowRow, IdempotentAnswer, Installation, ReleaseRow,
+    RunCount, RunFilter, RunRow, WaitRow,
 };
 use sortie_core::effect::WorkClass;
 use sortie_core::event::Event;

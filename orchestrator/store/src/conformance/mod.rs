@@ -1,1 +1,59 @@
-//! The suite.
+//! What every adapter has to do, checked through the port alone. Split by verb; an adapter is right when it passes all of it.
+//!
+//! Each check gets an empty store of its own. Inputs are those of the engine, decided by the engine.
+
+mod advance;
+mod deliver;
+mod due;
+mod flows;
+mod hosts;
+mod reads;
+mod requests;
+pub mod world;
+
+use crate::Store;
+use std::sync::Arc;
+use world::World;
+
+/// Run every check against stores that `fresh` makes.
+///
+/// # Panics
+/// Where a check fails.
+pub async fn run_all(fresh: impl AsyncFn() -> Arc<dyn Store>) {
+    macro_rules! check {
+        ($($module:ident :: $check:ident),+ $(,)?) => {
+            $({
+                let world = World::new(fresh().await);
+                $module::$check(&world).await;
+                world.store.close().await.unwrap_or_else(|error| panic!("{}: {error}", stringify!($check)));
+            })+
+        };
+    }
+    check!(
+        deliver::a_run_is_made_once,
+        deliver::an_answered_wait_resumes_its_run_once,
+        deliver::a_refused_input_leaves_no_trace,
+        deliver::callbacks_are_remembered_and_their_bodies_bounded,
+        deliver::a_job_goes_its_way,
+        deliver::unknown_ids_are_not_found,
+        deliver::rows_are_the_fold_of_the_journal,
+        advance::load_gives_the_journal_and_raises_the_fence,
+        advance::two_evaluations_of_one_claim_decide_once,
+        advance::events_after_the_claim_belong_to_the_next,
+        due::a_claim_hides_work_until_its_lease_ends,
+        due::a_put_survives_the_claim_before_it,
+        due::work_that_is_finished_and_asked_again_has_another_fence,
+        due::a_delivery_answers_its_claim_or_nothing,
+        due::postponed_work_comes_back,
+        due::the_end_of_a_run_leaves_only_what_is_owed_to_hosts,
+        reads::runs_are_paged_newest_first,
+        reads::waiting_and_running_are_told_apart,
+        reads::history_is_paged,
+        reads::beats_keep_the_highest_number,
+        hosts::hosts_are_added_replaced_and_removed,
+        hosts::a_host_with_open_attempts_stays,
+        flows::a_draft_needs_its_base,
+        flows::releases_are_numbered_and_live,
+        requests::the_first_answer_stands,
+    );
+}

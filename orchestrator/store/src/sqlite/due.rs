@@ -28,7 +28,8 @@ pub(super) fn apply(db: &Connection, run_no: RunNo, effects: &[Effect]) -> rusql
             }
             Effect::Drop { work } => drop_key(db, run_no, &work.key())?,
             Effect::DropAll => {
-                let keys: Vec<Work> = db.prepare_cached(sqlite!("due", "keys"))?.query_map([run_no], |row| work(row, 0))?.collect::<Result<_, _>>()?;
+                let keys: Vec<Work> =
+                    db.prepare_cached(sqlite!("due", "keys"))?.query_map([run_no], |row| work(row, 0))?.collect::<Result<_, _>>()?;
                 for work in keys.iter().filter(|work| !outlives_run(work)) {
                     drop_key(db, run_no, &work.key())?;
                 }

@@ -21,7 +21,13 @@ pub(super) fn get(db: &Connection, key: &str, request_digest: &str) -> Result<Op
 }
 
 /// Remember an answer; the one that stands is returned.
-pub(super) fn remember(db: &Connection, key: &str, request_digest: &str, answer: &IdempotentAnswer, at: Ms) -> Result<IdempotentAnswer, StoreError> {
+pub(super) fn remember(
+    db: &Connection,
+    key: &str,
+    request_digest: &str,
+    answer: &IdempotentAnswer,
+    at: Ms,
+) -> Result<IdempotentAnswer, StoreError> {
     db.prepare_cached(sqlite!("idempotency", "insert"))?.execute(params![key, request_digest, answer.status, answer.body, at])?;
     Ok(get(db, key, request_digest)?.unwrap_or_else(|| answer.clone()))
 }

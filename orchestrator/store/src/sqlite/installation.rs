@@ -11,8 +11,7 @@ pub(super) fn create(db: &Connection, id: &str) -> rusqlite::Result<()> {
 
 /// The installation.
 pub(super) fn get(db: &Connection, schema: u32) -> rusqlite::Result<Installation> {
-    db.prepare_cached(sqlite!("installation", "get"))?
-        .query_row([], |row| Ok(Installation { id: row.get(0)?, epoch: row.get(1)?, schema }))
+    db.prepare_cached(sqlite!("installation", "get"))?.query_row([], |row| Ok(Installation { id: row.get(0)?, epoch: row.get(1)?, schema }))
 }
 
 /// Take `n` fences that no claim has had; the first of them.

@@ -14,7 +14,8 @@ struct Migration {
 }
 
 /// In order, without gaps. An applied one never changes: its checksum is recorded.
-const MIGRATIONS: [Migration; 1] = [Migration { number: 1, name: "start", text: include_str!("../../sql/sqlite/migrations/0001_start.sql") }];
+const MIGRATIONS: [Migration; 1] =
+    [Migration { number: 1, name: "start", text: include_str!("../../sql/sqlite/migrations/0001_start.sql") }];
 
 /// The schema of this program.
 pub(super) const SCHEMA: u32 = MIGRATIONS[MIGRATIONS.len() - 1].number;
@@ -36,14 +37,18 @@ pub(super) fn migrate(db: &Connection) -> Result<(), StoreError> {
         db.execute_batch(sqlite!("connection", "application"))?;
         Ok(db.execute_batch(sqlite!("migration", "create"))?)
     })?;
-    let applied: Vec<Applied> =
-        db.prepare(sqlite!("migration", "all"))?.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect::<Result<_, _>>()?;
+    let applied: Vec<Applied> = db
+        .prepare(sqlite!("migration", "all"))?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .collect::<Result<_, _>>()?;
     for (index, (number, name, recorded)) in applied.iter().enumerate() {
         match MIGRATIONS.get(index) {
             Some(known) if known.number == *number && checksum(known.text) == *recorded => {}
             Some(_) => return Err(StoreError::Unusable(format!("migration {number} ({name}) is not the one this program has"))),
             None => {
-                return Err(StoreError::Unusable(format!("its schema is {number} ({name}), newer than this program's {SCHEMA}: run a newer program")));
+                return Err(StoreError::Unusable(format!(
+                    "its schema is {number} ({name}), newer than this program's {SCHEMA}: run a newer program"
+                )));
             }
         }
     }

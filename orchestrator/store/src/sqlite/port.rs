@@ -4,8 +4,8 @@ use super::{SqliteStore, advance, attempt, backup, beat, callback, deliver, due,
 use crate::error::StoreError;
 use crate::limits;
 use crate::model::{
-    AdvanceLoad, Beat, BeatReply, CallbackRow, Claim, Delivered, Delivery, DraftPush, FlowRow, IdempotentAnswer, Installation, ReleaseRow, RunCount,
-    RunFilter, RunRow, WaitRow,
+    AdvanceLoad, Beat, BeatReply, CallbackRow, Claim, Delivered, Delivery, DraftPush, FlowRow, IdempotentAnswer, Installation, ReleaseRow,
+    RunCount, RunFilter, RunRow, WaitRow,
 };
 use crate::port::{Fut, Store};
 use rusqlite::Connection;

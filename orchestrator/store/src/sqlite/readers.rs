@@ -42,8 +42,8 @@ impl Readers {
             let _snapshot = db.unchecked_transaction()?;
             work(db)
         })
-            .await
-            .map_err(|e| StoreError::Unavailable(format!("the read did not finish: {e}")))?
+        .await
+        .map_err(|e| StoreError::Unavailable(format!("the read did not finish: {e}")))?
     }
 
     fn take(&self) -> Option<Connection> {

@@ -56,7 +56,16 @@ pub(super) fn write(db: &Connection, run_no: RunNo, change: &Change<Step>) -> ru
         Change::Update { after: step, .. } => {
             let job = if let StepKind::Job(job) = &step.kind { Some(to_json(job)?) } else { None };
             db.prepare_cached(sqlite!("step", "update"))?
-                .execute(params![run_no, step.call, job, step.spec_seq, step.completed_seq, step.deadline_at, step.answer_digest, step.kept])
+                .execute(params![
+                    run_no,
+                    step.call,
+                    job,
+                    step.spec_seq,
+                    step.completed_seq,
+                    step.deadline_at,
+                    step.answer_digest,
+                    step.kept
+                ])
                 .map(drop)
         }
     }
