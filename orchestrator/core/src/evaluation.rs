@@ -18,10 +18,16 @@ pub struct JournalEntry {
     pub step: String,
     /// Its arguments.
     pub spec: CallSpec,
-    /// What it was answered, where it was.
+    /// What it was answered, where it was. `null` is an answer (of a `sleep`); only a missing field is none.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub value: Option<Value>,
     /// Number of the event that answered it. The lowest wins a `wait_any`.
     pub completed_seq: Option<u64>,
+}
+
+/// A field that is there is a value, also where it is `null`.
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
 }
 
 /// What an evaluation asks for.

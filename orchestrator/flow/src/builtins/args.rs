@@ -1,0 +1,50 @@
+//! Arguments that several builtins take: durations and schemas.
+
+use crate::duration;
+use crate::json::to_json;
+use serde_json::Value as Json;
+use starlark::values::none::NoneOr;
+use starlark::values::{Value, ValueOfUnchecked};
+
+/// A duration that may stay away. The type checker sees `None | str`; the sentence about anything else is ours.
+pub type DurationArg<'v> = ValueOfUnchecked<'v, NoneOr<String>>;
+
+/// No duration.
+pub fn absent<'v>() -> DurationArg<'v> {
+    ValueOfUnchecked::new(Value::new_none())
+}
+
+/// Milliseconds of a duration, or what holds where there is none.
+///
+/// # Errors
+/// Not a duration; the sentence names the argument.
+pub fn duration_or(argument: &str, value: DurationArg<'_>, default: u64) -> anyhow::Result<u64> {
+    let value = value.get();
+    if value.is_none() {
+        return Ok(default);
+    }
+    let text = value.unpack_str().ok_or_else(|| {
+        anyhow::anyhow!("{argument}: expected a duration as text, such as \"90s\" or \"5m\", got {} {}", value.get_type(), shown(value))
+    })?;
+    duration::parse(text).map_err(|why| anyhow::anyhow!("{argument}: {why}"))
+}
+
+/// A JSON Schema that may stay away: a dict, or True or False.
+///
+/// # Errors
+/// Not a schema; the sentence names the argument.
+pub fn schema(argument: &str, value: Value<'_>) -> anyhow::Result<Option<Json>> {
+    if value.is_none() {
+        return Ok(None);
+    }
+    match to_json(value).map_err(|error| anyhow::anyhow!("{argument}: {error}"))? {
+        schema @ (Json::Object(_) | Json::Bool(_)) => Ok(Some(schema)),
+        _ => anyhow::bail!("{argument}: expected a JSON Schema as a dict, got {}", value.get_type()),
+    }
+}
+
+/// A value in a sentence, never long.
+pub fn shown(value: Value<'_>) -> String {
+    let short = |text: String| text.chars().take(60).collect();
+    if value.unpack_i32().is_some() || value.unpack_str().is_some() { short(value.to_repr()) } else { String::new() }
+}

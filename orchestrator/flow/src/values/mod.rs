@@ -1,0 +1,19 @@
+//! Starlark values of flows: what builtins take and return. Each has a type name for annotations and the type checker.
+//!
+//! Those that hold other Starlark values cannot be frozen: they only exist while `run` executes.
+
+// The derive macros of starlark expand to `unsafe impl` and to items without documentation.
+#![allow(unsafe_code, missing_docs)]
+
+pub mod answer;
+pub mod any_result;
+pub mod context;
+pub mod ctx;
+pub mod handle;
+pub mod job_result;
+pub mod label;
+pub mod optional;
+pub mod reference;
+pub mod retry;
+pub mod step_error;
+pub mod wait_result;
