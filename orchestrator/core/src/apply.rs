@@ -164,9 +164,8 @@ fn on_attempt(view: &mut View, event: &Event) -> Result<(), IllegalTransition> {
             row.state = row.state.to(AttemptState::Launching)?;
             row.handed = Some(handed.clone());
         }
-        EventBody::LaunchDeferred { attempt, .. } => {
-            row_mut(view, attempt)?;
-        }
+        // Not one byte was sent: as if it had not been tried, except that its host and claims stay.
+        EventBody::LaunchDeferred { attempt, .. } => move_to(row_mut(view, attempt)?, AttemptState::Scheduled)?,
         EventBody::LaunchUnknown { attempt, .. } => move_to(row_mut(view, attempt)?, AttemptState::LaunchUnknown)?,
         EventBody::AttemptLaunched { attempt, .. } => {
             // The job may have been heard of before the answer to its launch (F040).
@@ -181,10 +180,10 @@ fn on_attempt(view: &mut View, event: &Event) -> Result<(), IllegalTransition> {
         EventBody::AttemptSuspect { attempt, .. } => move_to(row_mut(view, attempt)?, AttemptState::Suspect)?,
         EventBody::AttemptResult { attempt, digest, failure, .. } => {
             let row = row_mut(view, attempt)?;
-            row.state = row.state.to(end_state(failure.as_ref()))?;
+            row.state = row.state.to(result_state(failure.as_ref()))?;
             row.result_digest = Some(digest.clone());
         }
-        EventBody::AttemptFailed { attempt, failure } => move_to(row_mut(view, attempt)?, end_state(Some(failure)))?,
+        EventBody::AttemptFailed { attempt, failure } => move_to(row_mut(view, attempt)?, end_state(failure))?,
         EventBody::AttemptStopping { attempt, reason } => {
             let row = row_mut(view, attempt)?;
             row.state = row.state.to(AttemptState::Stopping)?;
@@ -246,14 +245,22 @@ fn move_to(row: &mut Attempt, to: AttemptState) -> Result<(), IllegalTransition>
     Ok(())
 }
 
-/// The state that a finished attempt is in.
-fn end_state(failure: Option<&Failure>) -> AttemptState {
+/// The state of an attempt with a result, whatever the result says of itself: `lost` and `interrupted` are for those without.
+fn result_state(failure: Option<&Failure>) -> AttemptState {
     match failure.map(|failure| failure.kind) {
         None => AttemptState::Succeeded,
-        Some(FailureKind::Lost) => AttemptState::Lost,
-        Some(FailureKind::Interrupted) => AttemptState::Interrupted,
         Some(FailureKind::Rejected) => AttemptState::Rejected,
         Some(_) => AttemptState::Failed,
+    }
+}
+
+/// The state of an attempt that is over without a result.
+fn end_state(failure: &Failure) -> AttemptState {
+    match failure.kind {
+        FailureKind::Lost => AttemptState::Lost,
+        FailureKind::Interrupted => AttemptState::Interrupted,
+        FailureKind::Rejected => AttemptState::Rejected,
+        _ => AttemptState::Failed,
     }
 }
 

@@ -24,6 +24,9 @@ pub const LAUNCH_MS: u64 = 120_000;
 pub const REACH_BACKOFF_MS: u64 = 500;
 /// Longest pause between two tries to reach a host, in milliseconds.
 pub const REACH_BACKOFF_CAP_MS: u64 = 30_000;
+/// A launch that finds its host away is put off by at most this part of the time it has been away, where that is more than
+/// [`REACH_BACKOFF_CAP_MS`]: each try is two events, so their number grows with the logarithm of the outage.
+pub const LAUNCH_AWAY_PART: u64 = 16;
 /// First sign of life after the launch, in milliseconds.
 pub const STARTED_MS: u64 = 120_000;
 /// Between two heartbeats where the job sets nothing, in milliseconds.

@@ -18,6 +18,12 @@ pub fn reach_ms(elapsed_ms: Ms, entropy: &Entropy) -> u64 {
     base / 2 + jitter(base / 2, entropy)
 }
 
+/// Pause before a launch is tried again on a host that has been away for `elapsed_ms`: see [`limits::LAUNCH_AWAY_PART`].
+#[must_use]
+pub fn launch_ms(elapsed_ms: Ms, entropy: &Entropy) -> u64 {
+    reach_ms(elapsed_ms, entropy).max(u64::try_from(elapsed_ms).unwrap_or(0) / limits::LAUNCH_AWAY_PART)
+}
+
 /// Uniform in `0..=ceiling`.
 fn jitter(ceiling: u64, entropy: &Entropy) -> u64 {
     let mut eight = [0; 8];

@@ -7,11 +7,10 @@ use crate::effect::{Timer, Work};
 use crate::evaluation::{Command, ENGINE_LEVEL, End, Evaluation};
 use crate::event::EventBody;
 use crate::failure::{Failure, FailureKind};
-use crate::ids::Ms;
 use crate::input::{Create, Input};
 use crate::limits;
 use crate::state::{RunOutcome, RunState, StopReason};
-use crate::view::View;
+use crate::view::{RunHead, View};
 
 /// Make a run. It starts at once.
 pub(super) fn create(view: View, input: &Input, create: &Create) -> Result<Decided, Refusal> {
@@ -19,7 +18,7 @@ pub(super) fn create(view: View, input: &Input, create: &Create) -> Result<Decid
         return Err(Refusal::Exists);
     }
     let mut draft = Draft::empty(view, input);
-    let deadline_at = later(draft.at, create.deadline_ms);
+    let deadline_at = draft.after(create.deadline_ms);
     draft.emit(EventBody::RunCreated {
         run: create.run.clone(),
         flow: create.flow.clone(),
@@ -32,7 +31,7 @@ pub(super) fn create(view: View, input: &Input, create: &Create) -> Result<Decid
     })?;
     draft.emit(EventBody::RunStarted {})?;
     draft.put(Work::Timer(Timer::RunDeadline), deadline_at);
-    draft.put(Work::Advance, draft.at);
+    draft.put(Work::Advance, draft.now);
     Ok(draft.finish())
 }
 
@@ -41,6 +40,9 @@ pub(super) fn evaluated(draft: &mut Draft, advance_fence: u64, seen: u64, evalua
     if !claimed(draft, advance_fence, seen)? {
         return Ok(());
     }
+    if let Err(message) = check(draft.run()?, &evaluation.commands) {
+        return draft.emit(EventBody::RunParked { failure: Failure::new(FailureKind::Internal, message) });
+    }
     for command in &evaluation.commands {
         match command {
             Command::Schedule { call, step, spec } => schedule(draft, *call, step, spec)?,
@@ -48,7 +50,10 @@ pub(super) fn evaluated(draft: &mut Draft, advance_fence: u64, seen: u64, evalua
                 let (step, spec, value) = (step.clone(), spec.clone(), value.clone());
                 draft.emit(EventBody::StepRecorded { call: *call, step, spec, value })?;
                 for loser in losers {
-                    draft.stop_step(*loser, StopReason::Superseded)?;
+                    // One that was answered since the evaluation began is no longer among the open steps.
+                    if draft.view.steps.contains_key(loser) {
+                        draft.stop_step(*loser, StopReason::Superseded)?;
+                    }
                 }
             }
         }
@@ -72,7 +77,7 @@ pub(super) fn crashed(draft: &mut Draft, advance_fence: u64, message: &str) -> R
     }
     run.crashes += 1;
     if run.crashes < limits::CRASHES {
-        draft.put(Work::Advance, draft.at);
+        draft.put(Work::Advance, draft.now);
         return Ok(());
     }
     let failure = Failure::new(FailureKind::Poison, format!("evaluating the flow killed its worker {} times: {message}", limits::CRASHES));
@@ -85,13 +90,28 @@ fn claimed(draft: &mut Draft, advance_fence: u64, seen: u64) -> Result<bool, Ref
     if run.advance_fence != advance_fence {
         return Err(Refusal::Fenced);
     }
-    run.evaluated_seq = seen;
-    run.crashes = 0;
     if run.state == RunState::Running {
+        run.evaluated_seq = seen;
+        run.crashes = 0;
         return Ok(true);
     }
+    // Not seen: what it asked for is not done, so whoever lets the run go on evaluates again.
     draft.reply = Reply::Nothing;
     Ok(false)
+}
+
+/// Whether the commands follow on from the head. A wrong one is a defect of the engine; refusing it would leave the run without a waker.
+fn check(run: &RunHead, commands: &[Command]) -> Result<(), String> {
+    for (command, expected) in commands.iter().zip(run.calls + 1..) {
+        let (call, fits) = match command {
+            Command::Schedule { call, spec, .. } => (call, matches!(spec, CallSpec::Job(_) | CallSpec::Wait(_) | CallSpec::Sleep { .. })),
+            Command::Record { call, spec, .. } => (call, matches!(spec, CallSpec::Now {} | CallSpec::Uuid {} | CallSpec::WaitAny { .. })),
+        };
+        if *call != expected || !fits {
+            return Err(format!("the evaluation asks for call {call} where call {expected} is next, or in the wrong way"));
+        }
+    }
+    Ok(())
 }
 
 fn schedule(draft: &mut Draft, call: u32, step: &str, spec: &CallSpec) -> Result<(), Refusal> {
@@ -102,7 +122,7 @@ fn schedule(draft: &mut Draft, call: u32, step: &str, spec: &CallSpec) -> Result
         CallSpec::Sleep { duration_ms } => (*duration_ms, None),
         CallSpec::Now {} | CallSpec::Uuid {} | CallSpec::WaitAny { .. } => return Err(Refusal::NotFound),
     };
-    let due = later(draft.at, timeout_ms);
+    let due = draft.after(timeout_ms);
     // A sleep that outlasts the run simply meets the run's deadline first.
     let deadline_at = if matches!(spec, CallSpec::Sleep { .. }) { due } else { due.min(run_deadline) };
     draft.emit(EventBody::StepScheduled { call, step: step.to_owned(), spec: spec.clone(), deadline_at, wait })?;
@@ -117,7 +137,7 @@ fn schedule(draft: &mut Draft, call: u32, step: &str, spec: &CallSpec) -> Result
 fn suspended(draft: &mut Draft, waiting_on: &[u32]) -> Result<(), Refusal> {
     let run = draft.run()?;
     if run.wake_seq > run.evaluated_seq {
-        draft.put(Work::Advance, draft.at);
+        draft.put(Work::Advance, draft.now);
         return Ok(());
     }
     if waiting_on.iter().any(|call| draft.view.steps.get(call).is_some_and(crate::view::Step::is_open)) {
@@ -125,8 +145,4 @@ fn suspended(draft: &mut Draft, waiting_on: &[u32]) -> Result<(), Refusal> {
     }
     let failure = Failure::new(FailureKind::Internal, format!("the flow waits for calls {waiting_on:?}, none of which is open"));
     draft.emit(EventBody::RunParked { failure })
-}
-
-fn later(at: Ms, by_ms: u64) -> Ms {
-    at.saturating_add(Ms::try_from(by_ms.min(limits::LONGEST_MS)).unwrap_or(Ms::MAX))
 }

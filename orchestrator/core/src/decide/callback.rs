@@ -15,8 +15,7 @@ use crate::event::EventBody;
 use crate::failure::{Failure, FailureKind};
 use crate::ids::{AttemptId, WaitId};
 use crate::input::{CallbackFacts, ResultSaid, Said};
-use crate::limits;
-use crate::state::{AttemptState, RunState};
+use crate::state::AttemptState;
 use crate::value;
 use crate::view::{PriorCallback, StepKind};
 use serde_json::Value;
@@ -25,6 +24,9 @@ use serde_json::Value;
 pub(super) fn attempt(draft: &mut Draft, id: &AttemptId, facts: &CallbackFacts, said: &Said) -> Result<(), Refusal> {
     let call = draft.attempt(id)?.call;
     if let Some(prior) = draft.view.prior.clone() {
+        if matches!(said, Said::Result(_) | Said::Invalid(_)) {
+            acknowledge(draft, id, facts);
+        }
         if prior.digest == facts.digest {
             return repeated(draft, prior);
         }
@@ -52,13 +54,14 @@ fn alive(draft: &mut Draft, id: &AttemptId, facts: &CallbackFacts, said: &Said) 
     let (call, state, stopping) = (attempt.call, attempt.state, attempt.stopping);
     match state {
         AttemptState::Launching | AttemptState::LaunchUnknown | AttemptState::Launched => {
+            // The launch is left to its own answer: only that says what was started, and where (F040).
             draft.emit(EventBody::AttemptStarted { attempt: id.clone() })?;
-            draft.quiet(id);
+            draft.drop_work(Work::Timer(Timer::Started(id.clone())));
             listen(draft, id, call)?;
         }
         AttemptState::Suspect => {
             draft.emit(EventBody::AttemptRevived { attempt: id.clone() })?;
-            draft.quiet(id);
+            draft.drop_work(Work::Probe(id.clone()));
             listen(draft, id, call)?;
         }
         _ => {}
@@ -75,7 +78,7 @@ fn alive(draft: &mut Draft, id: &AttemptId, facts: &CallbackFacts, said: &Said) 
 /// Watch for the next heartbeats.
 fn listen(draft: &mut Draft, id: &AttemptId, call: u32) -> Result<(), Refusal> {
     let every = draft.job(call)?.limits.heartbeat_ms;
-    draft.put(Work::Timer(Timer::Heartbeat(id.clone())), draft.at + (every * limits::HEARTBEATS_MISSED).cast_signed());
+    draft.put(Work::Timer(Timer::Heartbeat(id.clone())), draft.after(super::timer::patience_ms(every)));
     Ok(())
 }
 
@@ -83,11 +86,11 @@ fn invalid(draft: &mut Draft, id: &AttemptId, facts: &CallbackFacts, message: &s
     let attempt = draft.attempt(id)?;
     let (call, open) = (attempt.call, attempt.state.is_on_host());
     draft.keep(id.as_str(), call, facts.id.clone(), &facts.digest, CallbackOutcome::Invalid, message.to_owned())?;
+    acknowledge(draft, id, facts);
     if open {
         let failure = Failure::new(FailureKind::Rejected, message);
         draft.emit(EventBody::AttemptFailed { attempt: id.clone(), failure: failure.clone() })?;
         draft.quiet(id);
-        acknowledge(draft, id, facts);
         draft.after_failure(id, None, &failure, None)?;
     }
     Ok(())
@@ -95,15 +98,15 @@ fn invalid(draft: &mut Draft, id: &AttemptId, facts: &CallbackFacts, message: &s
 
 fn result(draft: &mut Draft, id: &AttemptId, facts: &CallbackFacts, said: &ResultSaid) -> Result<(), Refusal> {
     let attempt = draft.attempt(id)?;
-    let (call, state) = (attempt.call, attempt.state);
-    if let Some(first) = &attempt.result_digest {
-        let (outcome, message) = if *first == facts.digest {
+    let (call, state, first) = (attempt.call, attempt.state, attempt.result_digest.clone());
+    acknowledge(draft, id, facts);
+    if let Some(first) = first {
+        let (outcome, message) = if first == facts.digest {
             (CallbackOutcome::Duplicate, "the result was accepted before")
         } else {
             (CallbackOutcome::Conflict, "another result was accepted before; it stands")
         };
         if outcome == CallbackOutcome::Duplicate {
-            draft.remember(id.as_str(), facts.id.clone(), &facts.digest, outcome, false);
             draft.answer(outcome, Some(message.to_owned()));
             return Ok(());
         }
@@ -113,7 +116,6 @@ fn result(draft: &mut Draft, id: &AttemptId, facts: &CallbackFacts, said: &Resul
         return accept(draft, id, facts, said);
     }
     draft.keep(id.as_str(), call, facts.id.clone(), &facts.digest, CallbackOutcome::Late, late_message(state).to_owned())?;
-    acknowledge(draft, id, facts);
     if state == AttemptState::Stopping && said.tree_gone {
         super::host::stopped(draft, id, "its own result says that nothing of it is left")?;
     }
@@ -125,7 +127,7 @@ fn revivable(draft: &Draft, id: &AttemptId) -> Result<bool, Refusal> {
     let attempt = draft.attempt(id)?;
     let given_up = matches!(attempt.state, AttemptState::Lost | AttemptState::Interrupted);
     let step = draft.step(attempt.call)?;
-    if !given_up || !step.is_open() || draft.run()?.state != RunState::Running {
+    if !given_up || !step.is_open() || !draft.run()?.state.goes_on() {
         return Ok(false);
     }
     let newest = draft.job(attempt.call)?.attempt.as_ref();
@@ -148,7 +150,6 @@ fn accept(draft: &mut Draft, id: &AttemptId, facts: &CallbackFacts, said: &Resul
     draft.answer(CallbackOutcome::Accepted, None);
     draft.quiet(id);
     draft.drop_work(Work::Timer(Timer::Retry(call)));
-    acknowledge(draft, id, facts);
     if let Some(newer) = newest.filter(|newest| newest != id) {
         let reason = crate::state::StopReason::Superseded;
         draft.emit(EventBody::AttemptStopping { attempt: newer.clone(), reason })?;
@@ -156,8 +157,11 @@ fn accept(draft: &mut Draft, id: &AttemptId, facts: &CallbackFacts, said: &Resul
         draft.drop_work(Work::Launch(newer));
     }
     match &said.failure {
-        None => draft.complete_job(call, Some(&said.result), None, None),
-        Some(failure) => draft.after_failure(id, Some(&said.result), failure, None),
+        None => draft.complete_job(id, Some(&said.result), None, None),
+        Some(failure) => {
+            let leftovers = if said.tree_gone { None } else { Some(false) };
+            draft.after_failure(id, Some(&said.result), failure, leftovers)
+        }
     }
 }
 
@@ -184,6 +188,10 @@ pub(super) fn wait(draft: &mut Draft, id: &WaitId, digest: &str, answer: &Result
         return repeated(draft, prior);
     }
     if !open {
+        if step.answer_digest.as_deref() == Some(digest) {
+            draft.answer(CallbackOutcome::Duplicate, Some("the answer was accepted before".to_owned()));
+            return Ok(());
+        }
         let (outcome, message) = if step.answer_digest.is_some() {
             (CallbackOutcome::Conflict, "another answer was accepted before; it stands")
         } else {

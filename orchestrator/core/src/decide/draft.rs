@@ -17,7 +17,10 @@ use serde_json::Value;
 /// A decision in the making.
 pub(super) struct Draft {
     pub(super) view: View,
+    /// Time of its events: never before the last one, whatever the wall clock does (F032).
     pub(super) at: Ms,
+    /// The wall clock: what due work is measured by, since it is claimed by it.
+    pub(super) now: Ms,
     pub(super) entropy: Entropy,
     pub(super) reply: Reply,
     pub(super) callback: Option<CallbackRecord>,
@@ -36,6 +39,7 @@ impl Draft {
         Self {
             view,
             at: input.at,
+            now: input.at,
             entropy: input.entropy,
             reply: Reply::Done,
             callback: None,
@@ -86,6 +90,11 @@ impl Draft {
         self.effects.push(Effect::Drop { work });
     }
 
+    /// So many milliseconds from now, at most [`limits::LONGEST_MS`].
+    pub(super) fn after(&self, by_ms: u64) -> Ms {
+        self.now.saturating_add_unsigned(by_ms.min(limits::LONGEST_MS))
+    }
+
     pub(super) fn new_attempt(&mut self) -> AttemptId {
         self.ids += 1;
         AttemptId::new(self.at, &self.entropy, self.ids)
@@ -104,7 +113,7 @@ impl Draft {
         let number = self.job(call)?.number + 1;
         let fence = self.run()?.fence + 1;
         self.emit(EventBody::AttemptScheduled { attempt: attempt.clone(), call, number, fence })?;
-        self.put(Work::Launch(attempt), self.at);
+        self.put(Work::Launch(attempt), self.now);
         Ok(())
     }
 
@@ -113,25 +122,29 @@ impl Draft {
         self.emit(EventBody::StepCompleted { call, value, digest })?;
         self.drop_work(Work::Timer(Timer::Step(call)));
         match self.run()?.state {
-            RunState::Running => self.put(Work::Advance, self.at),
+            RunState::Running => self.put(Work::Advance, self.now),
             RunState::Ending => self.end_if_idle()?,
             _ => {}
         }
         Ok(())
     }
 
-    /// Answer a job's step.
+    /// Answer a job's step with the end of an attempt.
     pub(super) fn complete_job(
         &mut self,
-        call: u32,
+        id: &AttemptId,
         result: Option<&Value>,
         failure: Option<&Failure>,
         stopped: Option<bool>,
     ) -> Result<(), Refusal> {
-        let job = self.job(call)?;
-        let host = job.attempt.as_ref().and_then(|id| self.view.attempts.get(id)).and_then(|row| row.handed.as_ref());
-        let answer = value::JobAnswer { result, failure, attempts: job.number, host: host.map(|handed| handed.host.as_str()), stopped };
-        let value = value::job(&answer);
+        let row = self.attempt(id)?;
+        let call = row.call;
+        let host = row.handed.as_ref().map(|handed| handed.host.as_str());
+        let value = value::job(&value::JobAnswer { result, failure, attempts: self.job(call)?.number, host, stopped });
+        self.answer_job(call, value)
+    }
+
+    fn answer_job(&mut self, call: u32, value: Value) -> Result<(), Refusal> {
         self.drop_work(Work::Timer(Timer::Retry(call)));
         self.complete(call, value, None)
     }
@@ -151,14 +164,15 @@ impl Draft {
         }
         let deadline = step.deadline_at;
         let job = self.job(call)?;
-        let due_at = self.at + Ms::try_from(retry::backoff_ms(&job.retry, job.used, &self.entropy)).unwrap_or(Ms::MAX / 2);
+        let due_at = self.after(retry::backoff_ms(&job.retry, job.used, &self.entropy));
         let wanted = job.retry.on.contains(&failure.kind) && job.used < job.retry.attempts;
-        if wanted && due_at < deadline && self.run()?.state == RunState::Running {
+        // The next attempt starts only when this one is known to be over (promise 2).
+        if wanted && stopped != Some(false) && due_at < deadline && self.run()?.state.goes_on() {
             self.emit(EventBody::RetryScheduled { call, after: id.clone(), due_at })?;
             self.put(Work::Timer(Timer::Retry(call)), due_at);
             return Ok(());
         }
-        self.complete_job(call, result, Some(failure), stopped)
+        self.complete_job(id, result, Some(failure), stopped)
     }
 
     /// Stop waiting for a step: its job is ended on its host, its wait is closed.
@@ -173,14 +187,18 @@ impl Draft {
         };
         let Some(id) = job.attempt.clone() else { return Err(Refusal::NotFound) };
         if job.retry_at.is_some() {
-            return self.complete_job(call, None, Some(&failure), None);
+            // Its newest attempt is over, so a view of a run may be without it.
+            let handed = self.view.attempts.get(&id).and_then(|row| row.handed.as_ref());
+            let host = handed.map(|handed| handed.host.as_str());
+            let answer = value::JobAnswer { result: None, failure: Some(&failure), attempts: job.number, host, stopped: None };
+            return self.answer_job(call, value::job(&answer));
         }
         match self.attempt(&id)?.state {
             AttemptState::Scheduled => {
                 self.emit(EventBody::AttemptStopping { attempt: id.clone(), reason })?;
                 self.emit(EventBody::AttemptStopped { attempt: id.clone(), evidence: "it was never launched".to_owned() })?;
-                self.drop_work(Work::Launch(id));
-                self.complete_job(call, None, Some(&failure), Some(true))
+                self.drop_work(Work::Launch(id.clone()));
+                self.complete_job(&id, None, Some(&failure), Some(true))
             }
             state if state.is_on_host() => self.stop_attempt(&id, reason),
             _ => Ok(()),
@@ -191,8 +209,8 @@ impl Draft {
     pub(super) fn stop_attempt(&mut self, id: &AttemptId, reason: StopReason) -> Result<(), Refusal> {
         self.emit(EventBody::AttemptStopping { attempt: id.clone(), reason })?;
         self.quiet(id);
-        self.put(Work::Stop(id.clone()), self.at);
-        self.put(Work::Timer(Timer::StopAnswer(id.clone())), self.at + limits::STOP_ANSWER_MS.cast_signed());
+        self.put(Work::Stop(id.clone()), self.now);
+        self.put(Work::Timer(Timer::StopAnswer(id.clone())), self.after(limits::STOP_ANSWER_MS));
         Ok(())
     }
 
@@ -244,7 +262,8 @@ impl Draft {
         self.reply = Reply::Callback { outcome, first: None, stop: None, message };
     }
 
-    /// Keep a callback that resumes nothing: shown in the history, bounded.
+    /// Keep a callback that resumes nothing: shown in the history, bounded. More are answered alike, and leave nothing behind:
+    /// the rows alone give their repeat the same answer.
     pub(super) fn keep(
         &mut self,
         subject: &str,
@@ -255,10 +274,10 @@ impl Draft {
         message: String,
     ) -> Result<(), Refusal> {
         if self.step(call)?.kept < limits::KEPT_CALLBACKS {
-            let (outcome, digest) = (outcome.as_str().to_owned(), digest.to_owned());
-            self.emit(EventBody::CallbackKept { subject: subject.to_owned(), call, outcome, digest, message: message.clone() })?;
+            let (said, of) = (outcome.as_str().to_owned(), digest.to_owned());
+            self.emit(EventBody::CallbackKept { subject: subject.to_owned(), call, outcome: said, digest: of, message: message.clone() })?;
+            self.remember(subject, id, digest, outcome, true);
         }
-        self.remember(subject, id, digest, outcome, true);
         self.answer(outcome, Some(message));
         Ok(())
     }

@@ -5,7 +5,7 @@ use super::{Refusal, Reply};
 use crate::effect::{Timer, Work};
 use crate::event::EventBody;
 use crate::failure::{Failure, FailureKind};
-use crate::ids::AttemptId;
+use crate::ids::{AttemptId, Ms};
 use crate::input::{Stopped, Verdict};
 use crate::retry;
 use crate::state::{AttemptState, StopReason};
@@ -19,8 +19,10 @@ pub(super) fn stop_ended(draft: &mut Draft, id: &AttemptId, outcome: &Result<Sto
     match outcome {
         Ok(Stopped::Gone { evidence }) => stopped(draft, id, evidence),
         Ok(Stopped::Alive) | Err(_) => {
-            let pause = retry::reach_ms(draft.at - draft.run()?.updated_at, &draft.entropy);
-            draft.put(Work::Stop(id.clone()), draft.at + pause.cast_signed());
+            // A debt is older than the answer to its step; then the run's other events say nothing about its age.
+            let since = if draft.attempt(id)?.debt { Ms::MIN } else { draft.run()?.updated_at };
+            let pause = retry::reach_ms(draft.at.saturating_sub(since), &draft.entropy);
+            draft.put(Work::Stop(id.clone()), draft.after(pause));
             Ok(())
         }
     }
@@ -38,7 +40,7 @@ pub(super) fn stopped(draft: &mut Draft, id: &AttemptId, evidence: &str) -> Resu
     }
     let failure = Failure::new(reason.failure(), format!("ended early ({}); verified: {evidence}", reason.as_str()));
     match reason {
-        StopReason::TimedOut | StopReason::Cancelled | StopReason::Superseded => draft.complete_job(call, None, Some(&failure), Some(true)),
+        StopReason::TimedOut | StopReason::Cancelled | StopReason::Superseded => draft.complete_job(id, None, Some(&failure), Some(true)),
         StopReason::NotStarted | StopReason::Stalled | StopReason::Silent | StopReason::Budget => {
             draft.after_failure(id, None, &failure, Some(true))
         }
@@ -66,8 +68,9 @@ pub(super) fn probed(draft: &mut Draft, id: &AttemptId, verdict: &Result<Verdict
 }
 
 fn again(draft: &mut Draft, id: &AttemptId) -> Result<(), Refusal> {
-    let since = draft.view.last_seen.unwrap_or(draft.run()?.updated_at);
-    let pause = retry::reach_ms((draft.at - since) / 4, &draft.entropy);
-    draft.put(Work::Probe(id.clone()), draft.at + pause.cast_signed());
+    let launched = draft.attempt(id)?.handed.as_ref().map(|handed| handed.launching_at);
+    let since = draft.view.last_seen.or(launched).unwrap_or(draft.run()?.updated_at);
+    let pause = retry::reach_ms(draft.at.saturating_sub(since) / 4, &draft.entropy);
+    draft.put(Work::Probe(id.clone()), draft.after(pause));
     Ok(())
 }

@@ -8,13 +8,23 @@ use crate::failure::{Failure, FailureKind};
 use crate::ids::{AttemptId, Ms};
 use crate::input::LaunchOutcome;
 use crate::retry;
-use crate::state::AttemptState;
+use crate::state::{AttemptState, StopReason};
 use crate::view::Handed;
 
 /// Intent before effect: what the attempt is handed is on disk before SSH is opened. A repeat gets the same again.
 pub(super) fn starting(draft: &mut Draft, id: &AttemptId, handed: &Handed) -> Result<(), Refusal> {
-    if draft.attempt(id)?.state == AttemptState::Scheduled {
-        draft.emit(EventBody::AttemptLaunching { attempt: id.clone(), handed: handed.clone() })?;
+    let attempt = draft.attempt(id)?;
+    match attempt.state {
+        AttemptState::Scheduled => {
+            let handed = attempt.handed.clone().unwrap_or_else(|| handed.clone());
+            draft.emit(EventBody::AttemptLaunching { attempt: id.clone(), handed })?;
+        }
+        // Whoever began this launch died before saying what came of it, and may have sent it (F001): only the host knows.
+        AttemptState::Launching => {
+            let message = "an earlier launch was begun, and what came of it was not recorded".to_owned();
+            draft.emit(EventBody::LaunchUnknown { attempt: id.clone(), message })?;
+        }
+        _ => {}
     }
     let attempt = draft.attempt(id)?;
     draft.reply = match attempt.state {
@@ -26,24 +36,21 @@ pub(super) fn starting(draft: &mut Draft, id: &AttemptId, handed: &Handed) -> Re
 
 /// What came of a launch. A callback may have overtaken it (F040); then only the facts are recorded.
 pub(super) fn ended(draft: &mut Draft, id: &AttemptId, outcome: &LaunchOutcome) -> Result<(), Refusal> {
-    let attempt = draft.attempt(id)?;
-    let state = attempt.state;
-    if let LaunchOutcome::Acked { created, pid, boot_id, containment } = outcome {
-        if matches!(state, AttemptState::Scheduled | AttemptState::Stopping) {
-            draft.reply = Reply::Nothing;
-            return Ok(());
+    let state = draft.attempt(id)?.state;
+    match (state, outcome) {
+        (
+            AttemptState::Launching | AttemptState::LaunchUnknown | AttemptState::Running | AttemptState::Suspect,
+            LaunchOutcome::Acked { .. },
+        ) => acked(draft, id, outcome),
+        (AttemptState::Scheduled | AttemptState::Launching, LaunchOutcome::Unreachable(failure)) => unreachable(draft, id, failure),
+        // Nothing was sent where no host has the name; nothing runs where the first try was refused.
+        (AttemptState::Scheduled | AttemptState::Launching, LaunchOutcome::Refused(failure)) => failed(draft, id, failure),
+        (AttemptState::Launching, LaunchOutcome::Unknown(message)) => {
+            draft.emit(EventBody::LaunchUnknown { attempt: id.clone(), message: message.clone() })?;
+            again(draft, id)
         }
-        let (created, pid, boot_id, containment) = (*created, *pid, boot_id.clone(), containment.clone());
-        draft.emit(EventBody::AttemptLaunched { attempt: id.clone(), created, pid, boot_id, containment })?;
-        if draft.attempt(id)?.state == AttemptState::Launched {
-            let limit = draft.job(draft.attempt(id)?.call)?.limits.started_ms;
-            draft.put(Work::Timer(Timer::Started(id.clone())), draft.at + limit.cast_signed());
-        }
-        return Ok(());
-    }
-    match state {
-        AttemptState::Launching => not_acked(draft, id, outcome),
-        AttemptState::LaunchUnknown => still_unknown(draft, id, outcome),
+        (AttemptState::Scheduled, _) => again(draft, id),
+        (AttemptState::LaunchUnknown, _) => still_unknown(draft, id, outcome),
         _ => {
             draft.reply = Reply::Nothing;
             Ok(())
@@ -51,45 +58,69 @@ pub(super) fn ended(draft: &mut Draft, id: &AttemptId, outcome: &LaunchOutcome) 
     }
 }
 
-fn not_acked(draft: &mut Draft, id: &AttemptId, outcome: &LaunchOutcome) -> Result<(), Refusal> {
-    match outcome {
-        LaunchOutcome::Acked { .. } => Ok(()),
-        LaunchOutcome::Unreachable(failure) => {
-            let limit = draft.job(draft.attempt(id)?.call)?.limits.launch_ms;
-            if elapsed(draft, id)? >= limit.cast_signed() {
-                return failed(draft, id, failure);
-            }
-            draft.emit(EventBody::LaunchDeferred { attempt: id.clone(), failure: failure.clone() })?;
-            again(draft, id)
-        }
-        LaunchOutcome::Refused(failure) => failed(draft, id, failure),
-        LaunchOutcome::Unknown(message) => {
-            draft.emit(EventBody::LaunchUnknown { attempt: id.clone(), message: message.clone() })?;
-            again(draft, id)
-        }
+fn acked(draft: &mut Draft, id: &AttemptId, outcome: &LaunchOutcome) -> Result<(), Refusal> {
+    let LaunchOutcome::Acked { created, pid, boot_id, containment } = outcome else { return Ok(()) };
+    let (created, pid, boot_id, containment) = (*created, *pid, boot_id.clone(), containment.clone());
+    draft.emit(EventBody::AttemptLaunched { attempt: id.clone(), created, pid, boot_id, containment })?;
+    if draft.attempt(id)?.state == AttemptState::Launched {
+        let limit = draft.job(draft.attempt(id)?.call)?.limits.started_ms;
+        draft.put(Work::Timer(Timer::Started(id.clone())), draft.after(limit));
     }
+    Ok(())
+}
+
+/// Not one byte was sent, now or before.
+fn unreachable(draft: &mut Draft, id: &AttemptId, failure: &Failure) -> Result<(), Refusal> {
+    let attempt = draft.attempt(id)?;
+    let (call, state) = (attempt.call, attempt.state);
+    let away = elapsed(draft, id)?;
+    if away >= ms(draft.job(call)?.limits.launch_ms) {
+        return failed(draft, id, failure);
+    }
+    if state == AttemptState::Launching {
+        draft.emit(EventBody::LaunchDeferred { attempt: id.clone(), failure: failure.clone() })?;
+    }
+    draft.put(Work::Launch(id.clone()), draft.after(retry::launch_ms(away, &draft.entropy)));
+    Ok(())
 }
 
 /// Something was sent before: only the host's own word ends the doubt. Asking is launching again, a claim by id.
+///
+/// That the command could not be started is such a word. Any other refusal is about this launch, and may come from
+/// something else than the earlier one met; when it stays so past the time for a first sign of life, the host is asked to end it.
 fn still_unknown(draft: &mut Draft, id: &AttemptId, outcome: &LaunchOutcome) -> Result<(), Refusal> {
     match outcome {
-        LaunchOutcome::Refused(failure) if !matches!(failure.kind, FailureKind::Auth | FailureKind::HostKey) => failed(draft, id, failure),
+        LaunchOutcome::Refused(failure) if failure.kind == FailureKind::Spawn => failed(draft, id, failure),
+        LaunchOutcome::Refused(failure) if failure.kind == FailureKind::Refused => {
+            let limits = draft.job(draft.attempt(id)?.call)?.limits;
+            if elapsed(draft, id)? < ms(limits.launch_ms.saturating_add(limits.started_ms)) {
+                return again(draft, id);
+            }
+            draft.stop_attempt(id, StopReason::NotStarted)
+        }
         _ => again(draft, id),
     }
 }
 
 fn failed(draft: &mut Draft, id: &AttemptId, failure: &Failure) -> Result<(), Refusal> {
     draft.emit(EventBody::AttemptFailed { attempt: id.clone(), failure: failure.clone() })?;
+    draft.quiet(id);
     draft.after_failure(id, None, failure, None)
 }
 
 fn again(draft: &mut Draft, id: &AttemptId) -> Result<(), Refusal> {
     let pause = retry::reach_ms(elapsed(draft, id)?, &draft.entropy);
-    draft.put(Work::Launch(id.clone()), draft.at + pause.cast_signed());
+    draft.put(Work::Launch(id.clone()), draft.after(pause));
     Ok(())
 }
 
+/// Since the first try, or since the attempt was asked for where there was none.
 fn elapsed(draft: &Draft, id: &AttemptId) -> Result<Ms, Refusal> {
-    let since = draft.attempt(id)?.handed.as_ref().map_or(draft.at, |handed| handed.launching_at);
-    Ok(draft.at - since)
+    let attempt = draft.attempt(id)?;
+    let since = attempt.handed.as_ref().map_or(attempt.scheduled_at, |handed| handed.launching_at);
+    Ok(draft.at.saturating_sub(since))
+}
+
+fn ms(limit: u64) -> Ms {
+    Ms::try_from(limit).unwrap_or(Ms::MAX)
 }

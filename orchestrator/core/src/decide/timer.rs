@@ -29,8 +29,18 @@ fn nothing(draft: &mut Draft) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// The wall clock went back since the timer was claimed: nothing is over before its time (I18).
+fn early(draft: &mut Draft, timer: Timer, due_at: Ms) -> Result<(), Refusal> {
+    draft.put(Work::Timer(timer), due_at);
+    nothing(draft)
+}
+
 fn run_deadline(draft: &mut Draft) -> Result<(), Refusal> {
-    match draft.run()?.state {
+    let run = draft.run()?;
+    if draft.now < run.deadline_at && !run.state.is_over() {
+        return early(draft, Timer::RunDeadline, run.deadline_at);
+    }
+    match run.state {
         RunState::Queued | RunState::Running => {
             let failure = Failure::new(FailureKind::Deadline, "the run's deadline passed");
             draft.end(RunOutcome::TimedOut, None, Some(failure), StopReason::TimedOut)
@@ -44,6 +54,9 @@ fn step(draft: &mut Draft, call: u32) -> Result<(), Refusal> {
     if !step.is_open() {
         return nothing(draft);
     }
+    if draft.now < step.deadline_at {
+        return early(draft, Timer::Step(call), step.deadline_at);
+    }
     match &step.kind {
         StepKind::Sleep {} => draft.complete(call, Value::Null, None),
         StepKind::Wait { .. } => {
@@ -55,10 +68,11 @@ fn step(draft: &mut Draft, call: u32) -> Result<(), Refusal> {
 }
 
 fn retry(draft: &mut Draft, call: u32) -> Result<(), Refusal> {
-    if draft.step(call)?.is_open() && draft.job(call)?.retry_at.is_some() && draft.run()?.state == RunState::Running {
-        return draft.schedule_attempt(call);
+    match draft.job(call)?.retry_at {
+        Some(due_at) if draft.now < due_at => early(draft, Timer::Retry(call), due_at),
+        Some(_) if draft.step(call)?.is_open() && draft.run()?.state.goes_on() => draft.schedule_attempt(call),
+        _ => nothing(draft),
     }
-    nothing(draft)
 }
 
 /// Silence is a reason to ask the host, never a verdict (F034).
@@ -68,20 +82,27 @@ fn silent(draft: &mut Draft, id: &AttemptId, expected: AttemptState) -> Result<(
     }
     let last_seen = draft.view.last_seen.unwrap_or(draft.attempt(id)?.scheduled_at);
     draft.emit(EventBody::AttemptSuspect { attempt: id.clone(), last_seen })?;
-    draft.put(Work::Probe(id.clone()), draft.at);
+    draft.put(Work::Probe(id.clone()), draft.now);
     Ok(())
 }
 
 fn heartbeat(draft: &mut Draft, id: &AttemptId) -> Result<(), Refusal> {
     let every = draft.job(draft.attempt(id)?.call)?.limits.heartbeat_ms;
-    let patience: Ms = (every * limits::HEARTBEATS_MISSED).cast_signed();
-    match draft.view.last_seen {
-        Some(seen) if draft.attempt(id)?.state == AttemptState::Running && seen + patience > draft.at => {
-            draft.put(Work::Timer(Timer::Heartbeat(id.clone())), seen + patience);
+    // A sign of life from a time that is yet to come was seen before the clock went back (F032).
+    let seen = draft.view.last_seen.map_or(Ms::MIN, |seen| seen.min(draft.now));
+    match seen.saturating_add_unsigned(patience_ms(every)) {
+        until if draft.attempt(id)?.state == AttemptState::Running && until > draft.now => {
+            draft.put(Work::Timer(Timer::Heartbeat(id.clone())), until);
             Ok(())
         }
         _ => silent(draft, id, AttemptState::Running),
     }
+}
+
+/// How long an attempt with this heartbeat may be silent.
+pub(super) const fn patience_ms(heartbeat_ms: u64) -> u64 {
+    let patience = heartbeat_ms.saturating_mul(limits::HEARTBEATS_MISSED);
+    if patience > limits::LONGEST_MS { limits::LONGEST_MS } else { patience }
 }
 
 /// The step is answered although the end could not be verified: a visible debt of the host.
@@ -93,5 +114,5 @@ fn stop_answer(draft: &mut Draft, id: &AttemptId) -> Result<(), Refusal> {
     }
     draft.emit(EventBody::StopUnverified { attempt: id.clone() })?;
     let failure = Failure::new(reason.failure(), format!("ended early ({}); not verified yet", reason.as_str()));
-    draft.complete_job(call, None, Some(&failure), Some(false))
+    draft.complete_job(id, None, Some(&failure), Some(false))
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AttemptState {
-    /// Committed, nothing was sent.
+    /// Committed, nothing was sent. Also between two tries to reach its host, if not one byte was sent so far.
     Scheduled,
     /// Host and claims are committed; the launch may have been sent. A result is legal from here on.
     Launching,
@@ -106,7 +106,7 @@ impl AttemptState {
         match self {
             Scheduled => &[Launching, Failed, Stopping],
             // Everything after Launching may be overtaken by the result.
-            Launching => &[Launched, LaunchUnknown, Running, Stopping, Succeeded, Failed, Lost, Interrupted, Rejected],
+            Launching => &[Scheduled, Launched, LaunchUnknown, Running, Stopping, Succeeded, Failed, Lost, Interrupted, Rejected],
             LaunchUnknown => &[Launched, Running, Stopping, Succeeded, Failed, Lost, Interrupted, Rejected],
             Launched => &[Running, Suspect, Stopping, Succeeded, Failed, Lost, Interrupted, Rejected],
             Running => &[Suspect, Stopping, Succeeded, Failed, Lost, Interrupted, Rejected],

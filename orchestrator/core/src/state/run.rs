@@ -118,6 +118,13 @@ impl RunState {
         matches!(self, Self::Succeeded | Self::Failed | Self::Cancelled | Self::TimedOut | Self::Dead)
     }
 
+    /// Whether steps that were asked for go on: their attempts are retried, their results taken. Holding a run only holds
+    /// its flow; a run that is ending starts nothing more.
+    #[must_use]
+    pub const fn goes_on(self) -> bool {
+        matches!(self, Self::Running | Self::Paused | Self::Parked)
+    }
+
     /// Go there.
     ///
     /// # Errors
