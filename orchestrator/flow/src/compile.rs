@@ -175,7 +175,7 @@ impl Compiler<'_> {
         match freeze(&context, ast, loads.iter().filter_map(|load| Some((load.as_str(), self.modules.get(load)?))).collect()) {
             Ok(module) => drop(self.modules.insert(name.to_owned(), module)),
             Err(_) if quiet => {}
-            Err(found) if found.file.is_some() => self.diagnostics.push(found),
+            Err(found) if found.file.is_some() => self.diagnostics.push(*found),
             Err(found) => self.diagnostics.push(found.in_file(name, self.bundle.files.get(name).map_or("", String::as_str))),
         }
         if let (Context::Loading(loading), true) = (context, name == ENTRY) {
@@ -202,7 +202,7 @@ impl Compiler<'_> {
     }
 }
 
-fn freeze(context: &Context<'_>, ast: AstModule, loads: HashMap<&str, &FrozenModule>) -> Result<FrozenModule, Diagnostic> {
+fn freeze(context: &Context<'_>, ast: AstModule, loads: HashMap<&str, &FrozenModule>) -> Result<FrozenModule, Box<Diagnostic>> {
     let loader = ReturnFileLoader { modules: &loads };
     Module::with_temp_heap(|module| {
         {
@@ -212,10 +212,10 @@ fn freeze(context: &Context<'_>, ast: AstModule, loads: HashMap<&str, &FrozenMod
             eval.extra = Some(context);
             bounds::set(&mut eval, LOAD_TICKS);
             if let Err(error) = eval.eval_module(ast, globals()) {
-                return Err(load_error(&eval, &error));
+                return Err(Box::new(load_error(&eval, &error)));
             }
         }
-        module.freeze().map_err(|error| Diagnostic::error(DiagnosticKind::Evaluation, format!("{error:?}")))
+        module.freeze().map_err(|error| Box::new(Diagnostic::error(DiagnosticKind::Evaluation, format!("{error:?}"))))
     })
 }
 

@@ -158,7 +158,7 @@ impl Diagnostic {
         if let Some(file) = &self.file {
             text += &format!("\n  --> {file}:{}:{}\n{}", self.line, self.column, self.excerpt);
         }
-        if self.stack.len() > 1 {
+        if !self.stack.is_empty() {
             let hidden = self.stack.len().saturating_sub(SHOWN_FRAMES);
             text += "\n  called by";
             for frame in self.stack.iter().rev().take(SHOWN_FRAMES) {

@@ -86,7 +86,9 @@ fn types_go_across_files() {
     let entry = |call: &str| format!("load(\"lib/ops.star\", \"deploy\")\n{}", flow(call));
     let of = |call| check_bundle(Bundle::new([("flow.star".to_owned(), entry(call)), ("lib/ops.star".to_owned(), lib.to_owned())]));
     assert!(of("return deploy(ctx, \"vm\").ok").is_ok(), "{}", of("return deploy(ctx, \"vm\").ok").render());
-    for (call, part) in [("deploy(ctx, 5)", "str"), ("deploy(ctx, \"vm\").okay", "okay"), ("deploy(\"vm\")", "host")] {
+    for (call, part) in
+        [("deploy(ctx, 5)", "str"), ("deploy(ctx, \"vm\").okay", "okay"), ("deploy(\"vm\", \"vm\")", "Ctx"), ("deploy(ctx)", "host")]
+    {
         let report = of(call);
         assert!(report.diagnostics.iter().any(|found| found.line == 4 && found.message.contains(part)), "{call}: {}", report.render());
     }
