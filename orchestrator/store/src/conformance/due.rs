@@ -57,7 +57,8 @@ pub(super) async fn work_that_is_finished_and_asked_again_has_another_fence(worl
 pub(super) async fn a_delivery_answers_its_claim_or_nothing(world: &World) {
     let run = world.run("build").await;
     world.advance(&run, vec![("a", super::world::sleep())]).await;
-    let later = START + 1_000_000;
+    world.pass(1_000_000);
+    let later = world.now();
     let timer = |claims: Vec<crate::model::Claim>| claims.into_iter().find(|claim| claim.work == Work::Timer(Timer::Step(1))).unwrap();
     let first = timer(world.claim(WorkClass::Timer, later).await);
     let second = timer(world.claim(WorkClass::Timer, later + 1_000).await);
@@ -96,6 +97,7 @@ pub(super) async fn postponed_work_comes_back(world: &World) {
 pub(super) async fn the_end_of_a_run_leaves_only_what_is_owed_to_hosts(world: &World) {
     let (run, attempt) = world.launching("vm").await;
     world.deliver(Scope::Run(run.clone()), InputBody::Cancel { actor: "a".to_owned(), reason: None }).await;
+    world.pass(100_000);
     world.deliver(of(&attempt), InputBody::TimerDue(Timer::StopAnswer(attempt.clone()))).await;
     let head = world.store.run(&run).await.unwrap().unwrap().head;
     assert!(head.state.is_over(), "{head:?}");

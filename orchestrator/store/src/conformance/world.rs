@@ -30,9 +30,20 @@ impl World {
         Self { store, ticks: AtomicI64::new(0) }
     }
 
+    /// A world whose clock and entropy begin later, around a store that has been used before.
+    #[must_use]
+    pub fn after(store: Arc<dyn Store>, ticks: i64) -> Self {
+        Self { store, ticks: AtomicI64::new(ticks) }
+    }
+
     /// The time of the last input.
     pub fn now(&self) -> Ms {
         START + self.ticks.load(Ordering::SeqCst)
+    }
+
+    /// Let time pass.
+    pub fn pass(&self, ms: i64) {
+        self.ticks.fetch_add(ms, Ordering::SeqCst);
     }
 
     /// A new input; its entropy differs from all others.

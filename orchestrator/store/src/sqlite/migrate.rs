@@ -33,10 +33,14 @@ fn checksum(text: &str) -> String {
 /// [`StoreError::Unusable`] where the file was written by a newer program (F113) or a recorded migration is not the one this
 /// program has.
 pub(super) fn migrate(db: &Connection) -> Result<(), StoreError> {
-    in_transaction(db, || {
-        db.execute_batch(sqlite!("connection", "application"))?;
-        Ok(db.execute_batch(sqlite!("migration", "create"))?)
-    })?;
+    let objects: u64 = db.query_row(sqlite!("connection", "objects"), [], |row| row.get(0))?;
+    if objects == 0 {
+        // Only then: opening a store writes nothing, so that it can be read on a full disk (F013).
+        in_transaction(db, || {
+            db.execute_batch(sqlite!("connection", "application"))?;
+            Ok(db.execute_batch(sqlite!("migration", "create"))?)
+        })?;
+    }
     let applied: Vec<Applied> = db
         .prepare(sqlite!("migration", "all"))?
         .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?

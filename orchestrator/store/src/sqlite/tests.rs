@@ -2,12 +2,12 @@
 
 mod faults;
 mod files;
+mod kill;
 mod plans;
 
-use super::{Settings, SqliteStore};
+use super::SqliteStore;
 use crate::Store;
 use crate::conformance::run_all;
-use crate::conformance::world::World;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 

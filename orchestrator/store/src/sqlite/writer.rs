@@ -69,15 +69,12 @@ pub(super) enum Message {
 }
 
 /// Who is to be told that the store is closed, once the file and its lock are.
-pub(super) struct Closed {
-    caller: oneshot::Sender<Result<(), StoreError>>,
-    done: Result<(), StoreError>,
-}
+pub(super) struct Closed(oneshot::Sender<Result<(), StoreError>>);
 
 impl Closed {
     /// Tell the caller.
     pub(super) fn tell(self) {
-        let _ = self.caller.send(self.done);
+        let _ = self.0.send(Ok(()));
     }
 }
 
@@ -109,15 +106,19 @@ impl Writer {
             }
             self.commit(batch);
             if let Some(caller) = close {
-                return Some(Closed { caller, done: self.checkpoint() });
+                self.checkpoint();
+                return Some(Closed(caller));
             }
         }
         None
     }
 
-    fn checkpoint(&self) -> Result<(), StoreError> {
-        self.db.prepare(sqlite!("connection", "checkpoint"))?.query([])?.next()?;
-        Ok(())
+    /// Take the log into the file. Where that fails (a full disk), nothing is lost: the next opening reads the log.
+    fn checkpoint(&self) {
+        let done = self.db.prepare(sqlite!("connection", "checkpoint")).and_then(|mut statement| statement.query([])?.next().map(drop));
+        if let Err(error) = done {
+            tracing::warn!(%error, "the log could not be taken into the file; the next start reads it");
+        }
     }
 
     /// One commit, then all answers.

@@ -50,5 +50,8 @@ fn no_statement_scans_a_table_that_grows() {
         }
     }
     assert!(seen > 60, "the files were read: {seen}");
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/sql/sqlite");
+    let files = std::fs::read_dir(folder).unwrap().filter(|entry| entry.as_ref().unwrap().path().extension().is_some()).count();
+    assert_eq!(files, FILES.len() + 1, "every file but `connection.sql` is in the list");
     assert!(!scans(&opened.writer, "SELECT * FROM run WHERE calls = 1").is_empty(), "a scan is seen");
 }
