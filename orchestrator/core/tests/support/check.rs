@@ -1,0 +1,139 @@
+//! What must hold after every decision.
+
+use super::Due;
+use sortie_core::apply::apply;
+use sortie_core::effect::{Timer, Work};
+use sortie_core::event::{Event, EventBody};
+use sortie_core::ids::AttemptId;
+use sortie_core::state::{AttemptState, RunState};
+use sortie_core::view::{Attempt, RunHead, Step, StepKind, View};
+use std::collections::BTreeMap;
+
+/// The journal folded so far, and what was counted in it.
+#[derive(Default)]
+pub struct Audit {
+    folded: View,
+    ends: BTreeMap<AttemptId, Vec<&'static str>>,
+    completed: BTreeMap<u32, u64>,
+}
+
+impl Audit {
+    pub fn fold(&mut self, events: &[Event]) {
+        for event in events {
+            let before = self.folded.run.as_ref().map(|head| (head.seq, head.updated_at, head.state));
+            apply(&mut self.folded, event).expect("every event follows from the journal before it");
+            let state = self.folded.run.as_ref().expect("a run").state;
+            if let Some((seq, at, was)) = before {
+                assert_eq!(event.seq, seq + 1, "the journal has no gaps");
+                assert!(event.at >= at, "the journal's time goes backward at {event:?}");
+                assert!(!was.is_over() || state == was, "I14: {was:?} became {state:?} by {event:?}");
+            }
+            self.count(event);
+        }
+    }
+
+    fn count(&mut self, event: &Event) {
+        match &event.body {
+            EventBody::AttemptResult { attempt, .. } => self.ended(attempt, "result"),
+            EventBody::AttemptStopped { attempt, .. } => self.ended(attempt, "stopped"),
+            EventBody::AttemptFailed { attempt, .. } => self.ended(attempt, "failed"),
+            EventBody::StepCompleted { call, .. } => {
+                let first = self.completed.insert(*call, event.seq);
+                assert!(first.is_none(), "I1: call {call} was answered twice, at {first:?} and {}", event.seq);
+            }
+            _ => {}
+        }
+    }
+
+    fn ended(&mut self, attempt: &AttemptId, how: &'static str) {
+        let ends = self.ends.entry(attempt.clone()).or_default();
+        ends.push(how);
+        assert!(matches!(ends.as_slice(), [_] | ["failed", "result"]), "I1: {attempt} ended as {ends:?}");
+    }
+
+    pub fn check(&self, view: &View, due: &BTreeMap<String, Due>) {
+        let head = view.run.as_ref().expect("a run");
+        let folded = self.folded.run.as_ref().expect("a run");
+        assert_eq!(head.folded(), *folded, "I17: the head differs from its journal");
+        assert_eq!(view.steps, self.folded.steps, "I17: the steps differ from the journal");
+        assert_eq!(view.attempts, self.folded.attempts, "I17: the attempts differ from the journal");
+        let open = view.steps.values().filter(|step| step.is_open()).count();
+        assert_eq!(open, usize::try_from(head.open_steps).expect("few"), "open steps are counted wrong");
+        let wakers = Wakers { head, view, due };
+        wakers.of_run();
+        view.steps.values().filter(|step| step.is_open()).for_each(|step| wakers.of_step(step));
+        for row in view.attempts.values().filter(|row| row.state == AttemptState::Stopping) {
+            wakers.need(&Work::Stop(row.id.clone()), "promise 7: a job that is to be ended is not asked about");
+        }
+    }
+}
+
+/// Promise 4: whatever waits has a next waker.
+struct Wakers<'a> {
+    head: &'a RunHead,
+    view: &'a View,
+    due: &'a BTreeMap<String, Due>,
+}
+
+impl Wakers<'_> {
+    fn need(&self, work: &Work, why: &str) {
+        assert!(self.due.contains_key(&work.key()), "{why}: no {} in {:?}, run {:?}", work.key(), self.due.keys(), self.head.state);
+    }
+
+    fn of_run(&self) {
+        let head = self.head;
+        match head.state {
+            RunState::Running => {
+                self.need(&Work::Timer(Timer::RunDeadline), "a run without its deadline");
+                if head.wake_seq > head.evaluated_seq {
+                    self.need(&Work::Advance, "a run that is woken and not advanced");
+                } else {
+                    assert!(head.open_steps > 0, "a run that waits for nothing");
+                }
+            }
+            RunState::Ending => assert!(head.open_steps > 0, "a run that is ending and waits for nothing"),
+            state if state.is_over() => {
+                assert_eq!(head.open_steps, 0, "a run is over before its steps are");
+                let left = self.due.values().find(|due| !matches!(due.work, Work::Stop(_) | Work::Ack(_)));
+                assert!(left.is_none(), "a run is over and {left:?} is due");
+            }
+            _ => {}
+        }
+    }
+
+    fn of_step(&self, step: &Step) {
+        let StepKind::Job(job) = &step.kind else {
+            return self.of_deadline(step);
+        };
+        let id = job.attempt.clone().expect("a committed job has an attempt");
+        let row = &self.view.attempts[&id];
+        if row.state == AttemptState::Stopping {
+            return self.need(&Work::Timer(Timer::StopAnswer(id)), "a step whose job is ended without a limit");
+        }
+        assert_ne!(self.head.state, RunState::Ending, "a run is ending and {:?} is not being ended", row.state);
+        self.of_deadline(step);
+        let waker = match row.state {
+            AttemptState::Scheduled | AttemptState::Launching | AttemptState::LaunchUnknown => Work::Launch(id),
+            AttemptState::Launched => Work::Timer(Timer::Started(id)),
+            AttemptState::Running => Work::Timer(Timer::Heartbeat(id)),
+            AttemptState::Suspect => Work::Probe(id),
+            _ => {
+                assert!(job.retry_at.is_some(), "an open job whose attempt is {:?}, and no retry", row.state);
+                Work::Timer(Timer::Retry(step.call))
+            }
+        };
+        self.need(&waker, "promise 4");
+    }
+
+    fn of_deadline(&self, step: &Step) {
+        self.need(&Work::Timer(Timer::Step(step.call)), "a step without its deadline");
+    }
+}
+
+/// Promise 2, as far as the rows know: an attempt is launched only when all others of its step are over.
+pub fn may_launch(view: &View, launched: &Attempt) {
+    for row in view.attempts.values().filter(|row| row.call == launched.call && row.id != launched.id) {
+        assert!(row.state.is_over(), "{} is launched while {} is {:?}", launched.id, row.id, row.state);
+        assert!(row.fence < launched.fence, "an older attempt is launched");
+    }
+}

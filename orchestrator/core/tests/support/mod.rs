@@ -1,0 +1,228 @@
+//! A store in memory that hands the engine exactly the rows of each scope, and checks the invariants after every decision.
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+pub mod check;
+pub mod flow;
+pub mod make;
+pub mod model;
+pub mod rng;
+pub mod vm;
+
+use check::Audit;
+use sortie_core::decide::{CallbackRecord, Decided, Refusal, Reply, decide};
+use sortie_core::effect::{Effect, Timer, Work};
+use sortie_core::event::Event;
+use sortie_core::ids::{AttemptId, Entropy, Ms, WaitId};
+use sortie_core::input::{Input, InputBody, Scope};
+use sortie_core::state::{AttemptState, RunState};
+use sortie_core::view::{Attempt, PriorCallback, RunHead, Step, StepKind, View};
+use std::collections::BTreeMap;
+
+/// How long a claim lasts, in milliseconds.
+pub const LEASE_MS: Ms = 60_000;
+
+/// A piece of due work.
+#[derive(Clone, Debug)]
+pub struct Due {
+    pub work: Work,
+    pub at: Ms,
+    pub fence: u64,
+}
+
+/// Claimed due work.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    pub work: Work,
+    pub fence: u64,
+}
+
+/// Why nothing was committed.
+#[derive(Debug, PartialEq)]
+pub enum Not {
+    /// The claim is not held any more.
+    Held,
+    Refused(Refusal),
+}
+
+/// The store, with one run in it.
+#[derive(Default)]
+pub struct World {
+    pub now: Ms,
+    pub view: View,
+    pub journal: Vec<Event>,
+    pub due: BTreeMap<String, Due>,
+    pub callbacks: BTreeMap<(String, String), CallbackRecord>,
+    pub last_seen: BTreeMap<AttemptId, Ms>,
+    audit: Audit,
+    fence: u64,
+    inputs: u64,
+}
+
+impl World {
+    pub fn run(&self) -> &RunHead {
+        self.view.run.as_ref().expect("the run was created")
+    }
+
+    pub fn step(&self, call: u32) -> &Step {
+        &self.view.steps[&call]
+    }
+
+    /// The newest attempt of a job.
+    pub fn newest(&self, call: u32) -> &Attempt {
+        let StepKind::Job(job) = &self.step(call).kind else { panic!("call {call} is no job") };
+        &self.view.attempts[job.attempt.as_ref().expect("a job has an attempt")]
+    }
+
+    pub fn wait_id(&self, call: u32) -> WaitId {
+        let StepKind::Wait { wait } = &self.step(call).kind else { panic!("call {call} is no wait") };
+        wait.clone()
+    }
+
+    pub fn kinds(&self) -> Vec<&'static str> {
+        self.journal.iter().map(|event| event.body.kind()).collect()
+    }
+
+    pub fn count(&self, kind: &str) -> usize {
+        self.kinds().into_iter().filter(|other| *other == kind).count()
+    }
+
+    pub fn is_due(&self, work: &Work) -> bool {
+        self.due.contains_key(&work.key())
+    }
+
+    pub fn due_at(&self, work: &Work) -> Option<Ms> {
+        self.due.get(&work.key()).map(|due| due.at)
+    }
+
+    /// Claim one piece of work that is due.
+    pub fn claim(&mut self, work: &Work) -> Option<Claim> {
+        let due = self.due.get_mut(&work.key()).filter(|due| due.at <= self.now)?;
+        self.fence += 1;
+        due.fence = self.fence;
+        due.at = self.now + LEASE_MS;
+        Some(Claim { work: due.work.clone(), fence: self.fence })
+    }
+
+    /// Remove claimed work without a decision.
+    pub fn finish(&mut self, claim: &Claim) {
+        if self.holds(claim) {
+            self.due.remove(&claim.work.key());
+        }
+    }
+
+    fn holds(&self, claim: &Claim) -> bool {
+        self.due.get(&claim.work.key()).is_some_and(|due| due.fence == claim.fence)
+    }
+
+    /// Claim the advance: its fence, and what it sees.
+    pub fn load_advance(&mut self) -> Option<(u64, u64)> {
+        let head = self.view.run.as_mut().filter(|head| head.state == RunState::Running && head.wake_seq > head.evaluated_seq)?;
+        head.advance_fence += 1;
+        Some((head.advance_fence, head.wake_seq))
+    }
+
+    /// One input, one transaction.
+    pub fn deliver(&mut self, scope: &Scope, body: InputBody, done: Option<&Claim>) -> Result<Reply, Not> {
+        if done.is_some_and(|claim| !self.holds(claim)) {
+            return Err(Not::Held);
+        }
+        self.inputs += 1;
+        let mut entropy = [7; 32];
+        entropy[..8].copy_from_slice(&self.inputs.to_le_bytes());
+        let input = Input { at: self.now, entropy: Entropy(entropy), body };
+        let decided = decide(self.project(scope), &input).map_err(Not::Refused)?;
+        if let Some(claim) = done {
+            self.due.remove(&claim.work.key());
+        }
+        Ok(self.commit(decided))
+    }
+
+    fn commit(&mut self, decided: Decided) -> Reply {
+        let Decided { view, events, effects, callback, reply } = decided;
+        self.view.run = view.run;
+        self.view.steps.extend(view.steps);
+        self.view.attempts.extend(view.attempts);
+        self.audit.fold(&events);
+        self.journal.extend(events);
+        for effect in effects {
+            self.effect(effect);
+        }
+        if let Some(record) = callback {
+            self.callbacks.entry((record.subject.clone(), record.id.clone())).or_insert(record);
+        }
+        self.audit.check(&self.view, &self.due);
+        if let Reply::Launch(attempt) = &reply {
+            check::may_launch(&self.view, attempt);
+        }
+        reply
+    }
+
+    fn effect(&mut self, effect: Effect) {
+        match effect {
+            Effect::Put { work, at } => drop(self.due.insert(work.key(), Due { work, at, fence: 0 })),
+            Effect::Drop { work } => drop(self.due.remove(&work.key())),
+            Effect::DropAll => self.due.retain(|_, due| matches!(due.work, Work::Stop(_) | Work::Ack(_))),
+        }
+    }
+
+    /// The rows of a scope, and no other.
+    fn project(&self, scope: &Scope) -> View {
+        let mut view = View { run: self.view.run.clone(), ..View::default() };
+        match scope {
+            Scope::New(_) => {}
+            Scope::Run(_) => {
+                view.steps = self.view.steps.iter().filter(|(_, step)| step.is_open()).map(|(call, step)| (*call, step.clone())).collect();
+                view.attempts = self.view.attempts.values().filter(|row| !row.state.is_over()).map(by_id).collect();
+            }
+            Scope::Attempt { attempt, callback } => {
+                let Some(row) = self.view.attempts.get(attempt) else { return view };
+                view.attempts.extend([by_id(row)]);
+                self.add_step(&mut view, row.call);
+                view.last_seen = self.last_seen.get(attempt).copied();
+                view.prior = callback.as_ref().and_then(|id| self.prior(attempt.as_str(), id));
+            }
+            Scope::Wait { wait, callback } => {
+                let found = self.view.steps.values().find(|step| matches!(&step.kind, StepKind::Wait { wait: other } if other == wait));
+                view.steps.extend(found.map(|step| (step.call, step.clone())));
+                view.prior = self.prior(wait.as_str(), callback);
+            }
+            Scope::Step(_, call) => self.add_step(&mut view, *call),
+        }
+        view
+    }
+
+    fn add_step(&self, view: &mut View, call: u32) {
+        let Some(step) = self.view.steps.get(&call) else { return };
+        view.steps.insert(call, step.clone());
+        if let StepKind::Job(job) = &step.kind {
+            view.attempts.extend(job.attempt.as_ref().and_then(|id| self.view.attempts.get(id)).map(by_id));
+        }
+    }
+
+    fn prior(&self, subject: &str, id: &str) -> Option<PriorCallback> {
+        let record = self.callbacks.get(&(subject.to_owned(), id.to_owned()))?;
+        Some(PriorCallback { digest: record.digest.clone(), outcome: record.outcome.as_str().to_owned(), at: record.at })
+    }
+
+    /// The scope that a timer is decided from.
+    pub fn timer_scope(&self, timer: &Timer) -> Scope {
+        match timer {
+            Timer::RunDeadline => Scope::Run(self.run().id.clone()),
+            Timer::Step(call) | Timer::Retry(call) => Scope::Step(self.run().id.clone(), *call),
+            Timer::Started(id) | Timer::Heartbeat(id) | Timer::StopAnswer(id) => of(id),
+        }
+    }
+
+    pub fn state(&self, call: u32) -> AttemptState {
+        self.newest(call).state
+    }
+}
+
+fn by_id(row: &Attempt) -> (AttemptId, Attempt) {
+    (row.id.clone(), row.clone())
+}
+
+/// The scope of an attempt without a callback.
+pub fn of(id: &AttemptId) -> Scope {
+    Scope::Attempt { attempt: id.clone(), callback: None }
+}
