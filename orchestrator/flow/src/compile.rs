@@ -165,7 +165,7 @@ impl Compiler<'_> {
     fn check_types(&mut self, name: &str, ast: AstModule, loads: &[String]) {
         let known = loads.iter().map(|load| (load.clone(), self.interfaces.get(load).cloned().unwrap_or_default())).collect();
         let (errors, _, interface, _) = ast.typecheck(globals(), &known);
-        self.diagnostics.extend(errors.iter().map(|error| Diagnostic::from_starlark(DiagnosticKind::Type, error)));
+        self.diagnostics.extend(errors.iter().map(type_error));
         self.interfaces.insert(name.to_owned(), interface);
     }
 
@@ -227,6 +227,18 @@ fn load_error(eval: &Evaluator<'_, '_, '_>, error: &starlark::Error) -> Diagnost
     }
     let of_flow = error.span().is_some_and(|span| ["flow(", "optional("].iter().any(|call| span.source_span().starts_with(call)));
     Diagnostic::from_starlark(if of_flow { DiagnosticKind::Manifest } else { DiagnosticKind::Evaluation }, error)
+}
+
+/// Arguments that are durations. A number there is the usual slip, and the type checker only says `str`.
+const DURATIONS: [&str; 7] = ["timeout", "heartbeat", "started_within", "launch_timeout", "grace", "backoff", "max_backoff"];
+
+fn type_error(error: &starlark::Error) -> Diagnostic {
+    let found = Diagnostic::from_starlark(DiagnosticKind::Type, error);
+    let argument = error.span().and_then(|span| span.source_span().split_once('=')).map(|(name, _)| name.trim());
+    match argument {
+        Some(name) if DURATIONS.contains(&name) => found.hint("durations are text with a unit: \"90s\", \"5m\", \"1h30m\", \"500ms\""),
+        _ => found,
+    }
 }
 
 /// What is printed while a file is loaded goes nowhere: it would be printed at every evaluation.

@@ -1,6 +1,6 @@
 //! What a hostile or careless flow can do to the server: nothing. Every case ends, with its reason.
 
-use crate::support::{Run, check, check_bundle, flow, spawn};
+use crate::support::{Run, check, check_bundle, command, flow, spawn};
 use serde_json::json;
 use sortie_core::evaluation::End;
 use sortie_core::failure::FailureKind;
@@ -144,13 +144,38 @@ fn a_source_that_overflows_the_stack_ends_its_worker_with_a_hint() {
 }
 
 #[test]
-fn a_worker_goes_when_its_caller_goes() {
-    use std::process::{Command, Stdio};
-    // A shell that starts a worker on a fifo, and dies: the worker sees its input closed even while it evaluates.
+fn a_worker_goes_when_its_caller_goes_even_while_it_evaluates() {
+    use std::io::Write as _;
+    use std::process::Stdio;
+    let mut child = command().stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let bomb = evaluation("x = 3\nfor i in range(60):\n  x = x * x");
+    input.write_all(&sortie_flow::client::encode(&bomb).unwrap()).unwrap();
+    drop(input);
+    let started = Instant::now();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let of_cpu_limit = Duration::from_secs(sortie_flow::limits::WORKER_CPU_SECONDS);
+    assert!(started.elapsed() < of_cpu_limit, "long before its own limit of processor time");
+}
+
+#[test]
+fn processor_time_is_counted_anew_for_each_request() {
+    let limit = |worker: &Worker| {
+        let text = std::fs::read_to_string(format!("/proc/{}/limits", worker.id())).unwrap();
+        let line = text.lines().find(|line| line.starts_with("Max cpu time")).unwrap().to_owned();
+        line.split_whitespace().nth(3).unwrap().parse::<u64>().unwrap()
+    };
     let mut worker = spawn();
-    let id = worker.id();
-    assert!(matches!(worker.call(&evaluation("return 1"), Duration::from_secs(60)), CallResult::Answer(_)));
-    drop(worker);
-    let gone = Command::new("kill").arg("-0").arg(id.to_string()).stderr(Stdio::null()).status().unwrap();
-    assert!(!gone.success());
+    serves(&mut worker);
+    let first = limit(&worker);
+    // The limit counts in whole seconds, so that it takes a few requests to move it.
+    let busy = Request::Check { bundle: Bundle::new([("flow.star", flow("return max(range(60000000))"))]) };
+    for _ in 0..100 {
+        if limit(&worker) > first {
+            return;
+        }
+        assert!(matches!(worker.call(&busy, Duration::from_secs(60)), CallResult::Answer(_)));
+        serves(&mut worker);
+    }
+    panic!("a hundred busy requests later the limit is still {first} s");
 }

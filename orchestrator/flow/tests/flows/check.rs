@@ -78,6 +78,8 @@ i = 1 + "x"
         assert!(found.excerpt.contains('^') && found.end_column > found.column, "{found:?}");
     }
     assert_eq!(report.diagnostics.len(), 9, "{}", report.render());
+    let hints: Vec<_> = report.diagnostics.iter().filter(|found| found.hint.is_some()).map(|found| found.line).collect();
+    assert_eq!(hints, [4], "a number as a duration is told what durations look like");
 }
 
 #[test]

@@ -20,10 +20,14 @@ const DEADLINE: Duration = Duration::from_secs(120);
 /// A worker of its own: this test program once more, running only `worker_process`. The test harness prints to standard
 /// output, so that the worker gets the pipe as descriptor 3 and moves it where it belongs.
 pub fn spawn() -> Worker {
+    Worker::spawn(command()).expect("sh is there")
+}
+
+pub fn command() -> Command {
     let mut command = Command::new("sh");
     let exe = std::env::current_exe().expect("a test has a program");
     command.arg("-c").arg("exec \"$0\" --exact worker_process --nocapture 3>&1 >/dev/null").arg(exe).env(ROLE, "1");
-    Worker::spawn(command).expect("sh is there")
+    command
 }
 
 pub fn become_worker() {
