@@ -1,5 +1,6 @@
 //! Who a process is: pid and start time, and never a signal without both (F101).
 
+use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
 use std::os::fd::OwnedFd;
@@ -27,7 +28,11 @@ pub struct Stat {
 impl Stat {
     /// Read it; `None` where there is no such process.
     pub fn read(pid: u32) -> Option<Self> {
-        Self::parse(pid, &std::fs::read(format!("/proc/{pid}/stat")).ok()?)
+        // One open, one read, one close: a sweep does this for every process of the machine.
+        let file = rustix::fs::open(format!("/proc/{pid}/stat"), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
+        let mut buffer = [0; 1024];
+        let length = rustix::io::read(&file, &mut buffer).ok()?;
+        Self::parse(pid, &buffer[..length])
     }
 
     /// The command name may hold anything, so fields count from its last parenthesis.

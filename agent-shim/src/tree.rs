@@ -75,6 +75,12 @@ impl Tree {
         self.members().is_empty() && self.members().is_empty()
     }
 
+    /// Whether nobody is left, said by one look: enough where the keeper has left by itself, because a subreaper without children
+    /// has no descendants, and only strays that were started by somebody else remain to be looked for.
+    pub fn is_left_empty(&self) -> bool {
+        self.members().is_empty()
+    }
+
     /// End the tree: TERM, `grace_ms`, KILL until it is empty. `tick` runs between looks (it reaps). False: somebody is left.
     pub fn end(&self, grace_ms: u64, mut tick: impl FnMut()) -> bool {
         let mut told = HashSet::new();

@@ -1,7 +1,7 @@
 //! Watching a job to its end, started by this supervisor or adopted from a dead one.
 
 use crate::attempt::{Attempt, Child, Exit, Stop};
-use crate::limits::{GRACE_CAP_MS, SOON_MS, TICK_MS};
+use crate::limits::{GRACE_CAP_MS, SOON_MS, SWEEP_MS, TICK_MS};
 use crate::supervise::result::End;
 use crate::tree::Tree;
 use crate::{clock, failpoint, keeper, output, spawn};
@@ -51,7 +51,7 @@ impl Watch<'_> {
         };
         self.attempt.root().failpoint(failpoint::EXIT_SEEN);
         // A result is not the end of the tree: what the job left behind is ended before anybody is told.
-        let gone = tree.end(grace, || self.reap());
+        let gone = (self.keeper_left() && tree.is_left_empty()) || tree.end(grace, || self.reap());
         let oom = tree.oom_killed();
         tree.remove_cgroup();
         let Some(exit) = exit else { return (End::Lost, gone) };
@@ -84,6 +84,15 @@ impl Watch<'_> {
             self.attempt.log(&format!("cannot record the time limit: {error}"));
         }
         Some(stop)
+    }
+
+    /// Whether the keeper has left after its record, which it does once it has no children.
+    fn keeper_left(&self) -> bool {
+        if self.attempt.exit().is_none() {
+            return false;
+        }
+        let keeper = self.child.keeper.watch();
+        keeper.is_none_or(|keeper| spawn::readable(&keeper, SWEEP_MS))
     }
 
     fn left_ms(&self) -> u64 {

@@ -12,10 +12,18 @@ use std::time::{Duration, Instant};
 #[test]
 fn the_main_path_posts_started_and_a_result_and_ends() {
     let vm = Vm::new();
-    let mut spec = vm.sh("att_main00000001", "cat; echo to stderr >&2; echo '{\"branch\":\"fix\"}' > $SORTIE_RESULT; exit 3");
+    let mut spec = vm.sh(
+        "att_main00000001",
+        &format!(
+            "cat; echo to stderr >&2; until [ -e {} ]; do sleep 0.02; done; echo '{{\"branch\":\"fix\"}}' > $SORTIE_RESULT; exit 3",
+            vm.scratch("go").display()
+        ),
+    );
     spec.stdin = Some(Bytes(b"\xff prompt \0 bytes".to_vec()));
     let view = vm.launched(&spec);
     assert_eq!(view.spec_digest, Some(sha256(serde_json::to_string(&spec).unwrap().as_bytes())));
+    vm.server.wait_for("att_main00000001", "started");
+    std::fs::write(vm.scratch("go"), "").unwrap();
     let result = vm.posted_result("att_main00000001");
     assert_eq!((result.exit_code, result.stderr_bytes, result.tree_gone), (Some(3), 10, true));
     assert_eq!(result.result, Some(serde_json::json!({"branch": "fix"})));
