@@ -88,7 +88,7 @@ impl Place {
         self.stop.send_replace(true);
         let _ = self.server.await;
         if let Some(embedded) = self.embedded {
-            embedded.shutdown().await;
+            embedded.shutdown();
         }
         if let Err(error) = self.folder.close() {
             eprintln!("the temporary folder could not be removed: {error}");
@@ -99,10 +99,10 @@ impl Place {
 fn embedded_request(host: &EmbeddedHost, root: PathBuf) -> EnrollRequest {
     EnrollRequest {
         address: "127.0.0.1".to_owned(),
-        port: host.port(),
+        port: host.port,
         user: "demo".to_owned(),
         login: Login::Key(String::new()),
-        expected: Some(Expected::Keys(vec![host.host_key_line().to_owned()])),
+        expected: Some(Expected::Keys(vec![host.host_key_line.clone()])),
         root: Some(root.display().to_string()),
     }
 }
