@@ -131,7 +131,7 @@ impl Writer {
             None => self.transaction(&mut batch),
         };
         for operation in batch {
-            operation.answer(committed.as_ref().map(|()| ()).map_err(String::as_str));
+            operation.answer(committed.as_ref().copied().map_err(String::as_str));
         }
     }
 

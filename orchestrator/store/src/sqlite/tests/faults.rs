@@ -93,7 +93,7 @@ async fn one_that_fails_or_panics_leaves_no_trace_and_spoils_nobody() {
     let (first, runs, go) = held(&store);
     signal(runs).await;
     let good = queue(&store, |db| mark(db, "good"));
-    let refused = queue(&store, |db| mark(db, "refused").and_then(|()| Err::<(), _>(StoreError::Fenced)));
+    let refused = queue(&store, |db| mark(db, "refused").and(Err::<(), _>(StoreError::Fenced)));
     let broken = queue(&store, |db| mark(db, "broken").and_then(|()| mark(db, "broken")));
     let panics = queue(&store, |db| -> Result<(), StoreError> {
         mark(db, "panics")?;
