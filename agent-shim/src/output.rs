@@ -81,15 +81,19 @@ pub fn range(attempt: &Attempt, stream: &str, offset: u64, limit: u64) -> io::Re
 
 /// Keep a stream's disk use near its bound. Where the file system has no holes, it grows on: never a reason to stop a job.
 pub fn bound(attempt: &Attempt, stream: &str) {
-    let path = attempt.file(stream);
+    punch(&attempt.file(stream), OUTPUT_FILE_BYTES, OUTPUT_HEAD_BYTES, OUTPUT_SLACK_BYTES);
+}
+
+/// Give back what lies between the first `head` bytes and the last `limit - head`, once `slack` has gathered.
+fn punch(path: &Path, limit: u64, head: u64, slack: u64) {
     let Ok(meta) = path.symlink_metadata() else { return };
-    if !meta.is_file() || meta.blocks() * 512 <= OUTPUT_FILE_BYTES + OUTPUT_SLACK_BYTES {
+    if !meta.is_file() || meta.blocks() * 512 <= limit + slack {
         return;
     }
-    let end = meta.len().saturating_sub(OUTPUT_FILE_BYTES - OUTPUT_HEAD_BYTES);
-    let Ok(file) = File::options().write(true).open(&path) else { return };
-    if end > OUTPUT_HEAD_BYTES {
-        let _ = fallocate(&file, FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, OUTPUT_HEAD_BYTES, end - OUTPUT_HEAD_BYTES);
+    let end = meta.len().saturating_sub(limit - head);
+    let Ok(file) = File::options().write(true).open(path) else { return };
+    if end > head {
+        let _ = fallocate(&file, FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, head, end - head);
     }
 }
 
@@ -99,4 +103,43 @@ fn plain(path: &Path) -> io::Result<File> {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
     }
     Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::root::{AttemptId, Root};
+
+    #[test]
+    fn an_output_over_its_bound_keeps_head_tail_and_offsets() {
+        const KIB: u64 = 1024;
+        let dir = tempfile::tempdir().unwrap();
+        let attempt = Attempt::new(&Root::new(dir.path()).unwrap(), AttemptId::parse("att_0123456789").unwrap());
+        std::fs::create_dir_all(attempt.dir()).unwrap();
+        let path = attempt.file("stdout");
+        let text: Vec<u8> = (0..512 * KIB).map(|n| b'a' + (n / KIB % 26) as u8).collect();
+        std::fs::write(&path, &text).unwrap();
+        punch(&path, 512 * KIB, 16 * KIB, 0);
+        assert!(path.metadata().unwrap().blocks() * 512 >= 512 * KIB, "within the bound nothing goes");
+        punch(&path, 128 * KIB, 16 * KIB, 16 * KIB);
+        let meta = path.metadata().unwrap();
+        assert_eq!(meta.len(), 512 * KIB);
+        assert!(meta.blocks() * 512 <= 128 * KIB + 8 * KIB);
+        let head = range(&attempt, "stdout", 0, u64::MAX).unwrap();
+        assert_eq!(head.data, text[..16 * KIB as usize]);
+        let rest = range(&attempt, "stdout", 16 * KIB, u64::MAX).unwrap();
+        assert_eq!((rest.offset, rest.total), (400 * KIB, 512 * KIB), "the range starts at the first byte still kept");
+        assert_eq!(rest.data, text[400 * KIB as usize..]);
+        assert!(text.ends_with(tail(&attempt, "stdout").as_bytes()));
+    }
+
+    #[test]
+    fn a_tail_never_begins_inside_a_character() {
+        let dir = tempfile::tempdir().unwrap();
+        let attempt = Attempt::new(&Root::new(dir.path()).unwrap(), AttemptId::parse("att_0123456789").unwrap());
+        std::fs::create_dir_all(attempt.dir()).unwrap();
+        std::fs::write(attempt.file("stdout"), "ż".repeat(OUTPUT_TAIL_BYTES) + "!").unwrap();
+        assert!(!tail(&attempt, "stdout").contains('\u{fffd}'));
+        assert_eq!(tail(&attempt, "stderr"), "");
+    }
 }

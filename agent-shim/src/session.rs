@@ -149,20 +149,20 @@ fn serve(root: &Root, input: &mut impl BufRead, outbox: &Outbox) -> io::Result<b
         match read(input)? {
             Frame::End => return Ok(true),
             Frame::Request(header, request) if matches!(request.verb, Verb::Launch { .. }) => {
-                let root = root.clone();
-                let thread = std::thread::Builder::new().spawn(move || verbs::answer(&root, *request))?;
-                outbox.push(header.nonce, Pending::Launch(thread))?;
+                let (root, id) = (root.clone(), request.id);
+                let pending = match std::thread::Builder::new().spawn(move || verbs::answer(&root, *request)) {
+                    Ok(thread) => Pending::Launch(thread),
+                    Err(error) => Pending::Done(Box::new(refused(id, Refusal::Resources, error.to_string()))),
+                };
+                outbox.push(header.nonce, pending)?;
             }
             Frame::Request(header, request) => {
                 outbox.open.wait_for_none();
                 outbox.push(header.nonce, Pending::Done(Box::new(verbs::answer(root, *request))))?;
             }
             Frame::Bad(nonce, refusal, message) => {
-                let refused = Answer { v: VERSION, id: 0, reply: Reply::Refused { refusal, message: message.clone() } };
                 match nonce {
-                    Some(nonce) => {
-                        outbox.push(nonce, Pending::Done(Box::new(refused)))?;
-                    }
+                    Some(nonce) => outbox.push(nonce, Pending::Done(Box::new(refused(0, refusal, message))))?,
                     None => eprintln!("sortie-shim: {message}"),
                 }
                 // A whole frame that asks for nonsense is answered and passed; after a broken one nobody knows where the next begins.
@@ -172,4 +172,8 @@ fn serve(root: &Root, input: &mut impl BufRead, outbox: &Outbox) -> io::Result<b
             }
         }
     }
+}
+
+fn refused(id: u64, refusal: Refusal, message: String) -> Answer {
+    Answer { v: VERSION, id, reply: Reply::Refused { refusal, message } }
 }

@@ -44,7 +44,9 @@ impl<'de> Deserialize<'de> for Bytes {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match Form::deserialize(deserializer)? {
             Form::Text(text) => Ok(Self(text.into_bytes())),
-            Form::Hex(Hex { hex }) => from_hex(&hex).map(Self).ok_or_else(|| de::Error::custom("hex must be an even number of hexadecimal digits")),
+            Form::Hex(Hex { hex }) => {
+                from_hex(&hex).map(Self).ok_or_else(|| de::Error::custom("hex must be an even number of hexadecimal digits"))
+            }
         }
     }
 }

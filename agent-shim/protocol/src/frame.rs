@@ -53,7 +53,8 @@ pub fn parse_header(line: &str) -> Result<Header, FrameError> {
     if !(8..=64).contains(&nonce.len()) || !nonce.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()) {
         return Err(FrameError::Malformed("the nonce is 8 to 64 lower-case letters and digits"));
     }
-    let length = length.parse().ok().filter(|n| *n <= FRAME_BYTES).ok_or(FrameError::Malformed("the length is no number or over the limit"))?;
+    let length =
+        length.parse().ok().filter(|n| *n <= FRAME_BYTES).ok_or(FrameError::Malformed("the length is no number or over the limit"))?;
     if digest.len() != 64 || !digest.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
         return Err(FrameError::Malformed("the digest is 64 hexadecimal digits"));
     }

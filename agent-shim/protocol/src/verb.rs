@@ -41,7 +41,8 @@ pub enum Verb {
         /// Leave a tombstone for what is not known.
         seal: bool,
     },
-    /// Posts of an attempt that were not acknowledged, oldest first, a page at a time.
+    /// Posts of an attempt that were not acknowledged, oldest first, a page at a time; and always its result, acknowledged or
+    /// not, for a server that was restored from a backup.
     Collect {
         /// Id of the attempt.
         attempt: String,

@@ -117,12 +117,22 @@ fn supervise(attempt: &Attempt, ready: &mut ReadyPipe) -> io::Result<()> {
     }
     if attempt.exit().is_none_or(|exit| exit.spawn_error.is_none() && !exit.not_run) {
         ready.say("ready");
-        log_started(attempt, &mut log, &child)?;
+        // The job runs: nothing from here on is a reason to leave it alone.
+        if let Err(error) = log_started(attempt, &mut log, &child) {
+            attempt.log(&format!("the start cannot be logged: {error}"));
+        }
     }
-    let poster = Poster::start(attempt, &spec, &owner.instance, child.started_mono_ms)?;
+    let mut poster = Poster::start(attempt, &spec, &owner.instance, child.started_mono_ms);
     let (end, gone) = watch::Watch { attempt, spec: &spec, child: &child, wake: &wake, own: None }.run();
     spool(attempt, &mut log, Some(&child), &end, gone)?;
     ready.say("ready");
+    // Without a thread to be had (a limit on processes) the job came first; now there is time to wait for one.
+    while let Err(error) = poster {
+        attempt.log(&format!("no posting thread: {error}"));
+        clock::pause(crate::limits::TICK_MS);
+        poster = Poster::start(attempt, &spec, &owner.instance, child.started_mono_ms);
+    }
+    let poster = poster?;
     poster.news();
     poster.until_delivered(&wake)
 }

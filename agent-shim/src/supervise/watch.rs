@@ -92,7 +92,7 @@ impl Watch<'_> {
             return false;
         }
         let keeper = self.child.keeper.watch();
-        keeper.is_none_or(|keeper| spawn::readable(&keeper, SWEEP_MS))
+        keeper.map_or_else(|| !self.child.keeper.is_alive(), |keeper| spawn::readable(&keeper, SWEEP_MS))
     }
 
     fn left_ms(&self) -> u64 {

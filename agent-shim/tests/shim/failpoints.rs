@@ -35,6 +35,11 @@ fn f095_killed_at_each_write_one_start_and_one_result() {
         } else {
             assert_eq!((result.outcome, result.exit_code, vm.recorded("recorder")), (JobOutcome::Exited, Some(7), 1), "{point}");
         }
+        // A probe is what calls a successor; one of them comes after the death.
+        crate::vm::eventually(&format!("{point}: posted"), || {
+            vm.status("att_point0000001");
+            vm.server.got().iter().any(|got| got.id.contains(".result."))
+        });
         assert_eq!(vm.posted_result("att_point0000001"), result, "{point}");
         let again = vm.collected_result("att_point0000001");
         assert_eq!(again, result, "{point}");
