@@ -6,6 +6,7 @@ pub mod flow;
 pub mod make;
 pub mod model;
 pub mod rng;
+pub mod scene;
 pub mod vm;
 
 use check::Audit;
