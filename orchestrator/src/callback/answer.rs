@@ -1,0 +1,111 @@
+//! From what was decided to what is answered. The one place where the engine's outcomes meet the wire's.
+
+use super::CallbackResponse;
+use super::limits::{MESSAGE_CHARS, RETRY_AFTER_S};
+use sortie_core::decide::{CallbackOutcome, Refusal, Reply};
+use sortie_core::ids::Ms;
+use sortie_core::state::{AttemptState, StopReason};
+use sortie_core::view::PriorCallback;
+use sortie_keys::ProofSecret;
+use sortie_protocol::receipt::{CallbackAnswer, Outcome, Receipt, receipt_message};
+use sortie_store::StoreError;
+
+/// What became of a verified callback.
+#[derive(Debug)]
+pub(super) struct Taken {
+    pub(super) outcome: CallbackOutcome,
+    first: Option<PriorCallback>,
+    stop: Option<StopReason>,
+    pub(super) message: Option<String>,
+}
+
+impl Taken {
+    /// As the engine replied.
+    pub(super) fn of(reply: Reply) -> Result<Self, StoreError> {
+        match reply {
+            Reply::Callback { outcome, first, stop, message } => Ok(Self { outcome, first, stop, message }),
+            other => Err(StoreError::Unusable(format!("a callback was answered with {other:?}"))),
+        }
+    }
+
+    /// Not parseable, and nothing was changed.
+    pub(super) const fn invalid(message: String) -> Self {
+        Self { outcome: CallbackOutcome::Invalid, first: None, stop: None, message: Some(message) }
+    }
+
+    /// A sign of life that changed nothing.
+    pub(super) fn alive(state: AttemptState, stop: Option<StopReason>) -> Self {
+        let outcome = if state.is_over() { CallbackOutcome::Late } else { CallbackOutcome::Accepted };
+        Self { outcome, first: None, stop, message: None }
+    }
+}
+
+/// The engine's outcome on the wire.
+pub(super) const fn on_the_wire(outcome: CallbackOutcome) -> Outcome {
+    match outcome {
+        CallbackOutcome::Accepted => Outcome::Accepted,
+        CallbackOutcome::Duplicate => Outcome::Duplicate,
+        CallbackOutcome::Conflict => Outcome::Conflict,
+        CallbackOutcome::Late => Outcome::Late,
+        CallbackOutcome::Invalid => Outcome::Invalid,
+    }
+}
+
+/// The answer to an attempt: a receipt with the attempt's own secret. A repeat gets the receipt of the first.
+pub(super) fn signed(secret: &ProofSecret, id: String, digest: String, taken: Taken, now: Ms) -> CallbackResponse {
+    let Taken { outcome, first, stop, message } = taken;
+    let stop = stop.map(|reason| reason.as_str().to_owned());
+    let receipt = match first {
+        Some(first) => {
+            let outcome = CallbackOutcome::parse(&first.outcome).unwrap_or(outcome);
+            Receipt { id, digest: first.digest, outcome: on_the_wire(outcome), at_ms: first.at, stop }
+        }
+        None => Receipt { id, digest, outcome: on_the_wire(outcome), at_ms: now, stop },
+    };
+    let mac = secret.sign(&receipt_message(&receipt));
+    let answer = CallbackAnswer { outcome: on_the_wire(outcome), receipt: Some(receipt), mac: Some(mac), message: message.map(shorten) };
+    CallbackResponse { answer, retry_after_s: None }
+}
+
+/// The answer where nothing vouches for it: a plain wait.
+pub(super) fn unsigned(taken: Taken) -> CallbackResponse {
+    CallbackResponse { answer: bare(on_the_wire(taken.outcome), taken.message.map(shorten)), retry_after_s: None }
+}
+
+/// The one answer to everybody who is not who he should be.
+pub(super) const fn unauthorized() -> CallbackResponse {
+    CallbackResponse { answer: bare(Outcome::Unauthorized, None), retry_after_s: None }
+}
+
+/// Over a limit that is known only after the sender is.
+pub(super) fn too_large(limit: usize) -> CallbackResponse {
+    CallbackResponse { answer: bare(Outcome::TooLarge, Some(format!("the body is larger than {limit} bytes"))), retry_after_s: None }
+}
+
+/// Not now, without a receipt: whoever asks keeps what he has.
+pub(super) const fn unavailable() -> CallbackResponse {
+    CallbackResponse { answer: bare(Outcome::Unavailable, None), retry_after_s: Some(RETRY_AFTER_S) }
+}
+
+/// The answer to a failed commit. Nothing is known to be on disk, so nothing is promised.
+pub(super) fn of_error(error: &StoreError) -> CallbackResponse {
+    match error {
+        StoreError::NotFound(_) | StoreError::Refused(Refusal::NotFound) => unauthorized(),
+        StoreError::Unavailable(_) => {
+            tracing::warn!(%error, "callback put off");
+            unavailable()
+        }
+        StoreError::Refused(_) | StoreError::Fenced | StoreError::Conflict(_) | StoreError::Unusable(_) => {
+            tracing::error!(%error, "callback put off");
+            unavailable()
+        }
+    }
+}
+
+const fn bare(outcome: Outcome, message: Option<String>) -> CallbackAnswer {
+    CallbackAnswer { outcome, receipt: None, mac: None, message }
+}
+
+fn shorten(message: String) -> String {
+    if message.len() <= MESSAGE_CHARS { message } else { message.chars().take(MESSAGE_CHARS).collect() }
+}

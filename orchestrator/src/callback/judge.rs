@@ -1,0 +1,130 @@
+//! What a job's result means: success, failure of a kind, or not a result at all.
+
+use super::limits::LAST_LINE_CHARS;
+use super::schema;
+use crate::driver::Driver;
+use serde_json::Value;
+use sortie_core::call::CallSpec;
+use sortie_core::event::EventBody;
+use sortie_core::failure::{Failure, FailureKind};
+use sortie_core::ids::RunId;
+use sortie_core::input::{ResultSaid, Said};
+use sortie_core::view::Step;
+use sortie_protocol::callback::{JobOutcome, JobResult};
+use sortie_store::StoreError;
+
+/// Judge a result. Its document is looked at only where the job succeeded: else the failure is what counts.
+///
+/// # Errors
+/// Where the step's arguments cannot be read.
+pub(super) async fn said(driver: &Driver, run: &RunId, step: &Step, result: JobResult) -> Result<Said, StoreError> {
+    let failure = match failure(&result) {
+        Ok(failure) => failure,
+        Err(message) => return Ok(Said::Invalid(message)),
+    };
+    if failure.is_none() {
+        if let Some(error) = &result.result_error {
+            return Ok(Said::Invalid(format!("/data/result: {error}")));
+        }
+        if let Some(schema) = result_schema(driver, run, step).await? {
+            let document = result.result.clone().unwrap_or(Value::Null);
+            if let Err(message) = schema::check(schema, document, "/data/result").await {
+                let none = if result.result.is_none() { " (the job left no result document)" } else { "" };
+                return Ok(Said::Invalid(format!("{message}{none}")));
+            }
+        }
+    }
+    let tree_gone = result.tree_gone;
+    match serde_json::to_value(result) {
+        Ok(result) => Ok(Said::Result(ResultSaid { result, failure, tree_gone })),
+        Err(error) => Ok(Said::Invalid(format!("/data: {error}"))),
+    }
+}
+
+/// The schema that the step asks for. The event never changes, so it is read beside the decision.
+async fn result_schema(driver: &Driver, run: &RunId, step: &Step) -> Result<Option<Value>, StoreError> {
+    let event = driver.parts().store.event(run, step.spec_seq).await?;
+    match event.map(|event| event.body) {
+        Some(EventBody::StepScheduled { spec: CallSpec::Job(job), .. }) => Ok(job.result_schema),
+        _ => Err(StoreError::Unusable(format!("event {} of {run} does not schedule the job it should", step.spec_seq))),
+    }
+}
+
+/// Why it counts as failed, if it does; `Err` where it contradicts itself.
+fn failure(result: &JobResult) -> Result<Option<Failure>, String> {
+    let kind = match result.outcome {
+        JobOutcome::Exited => match result.exit_code {
+            Some(0) => return Ok(None),
+            Some(code) => return Ok(Some(Failure::new(FailureKind::Exit, with_last_line(format!("exit code {code}"), result)))),
+            None => return Err("/data/exit_code: missing, although the job exited".to_owned()),
+        },
+        JobOutcome::Signalled => {
+            let text = result.signal.map_or_else(|| "ended by a signal".to_owned(), |signal| format!("ended by signal {signal}"));
+            return Ok(Some(Failure::new(FailureKind::Signal, with_last_line(text, result))));
+        }
+        JobOutcome::Oom => (FailureKind::Oom, "killed for want of memory"),
+        JobOutcome::TimedOut => (FailureKind::TimedOut, "ended by the shim at its time limit"),
+        JobOutcome::Stopped => (FailureKind::Cancelled, "ended by the shim because it was asked to"),
+        JobOutcome::SpawnFailed => (FailureKind::Spawn, "could not be started"),
+        JobOutcome::Lost => (FailureKind::Lost, "the supervisor died, and how the job ended is not known"),
+        JobOutcome::Interrupted => (FailureKind::Interrupted, "the machine was started anew"),
+    };
+    let (kind, text) = kind;
+    let message = match (&result.message, &result.stop_reason) {
+        (Some(message), _) => format!("{text}: {message}"),
+        (None, Some(reason)) => format!("{text} ({reason})"),
+        (None, None) => text.to_owned(),
+    };
+    Ok(Some(Failure::new(kind, message)))
+}
+
+fn with_last_line(text: String, result: &JobResult) -> String {
+    match result.error_output.lines().rev().map(str::trim).find(|line| !line.is_empty()) {
+        Some(line) => format!("{text}: {}", line.chars().take(LAST_LINE_CHARS).collect::<String>()),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn result(outcome: JobOutcome, exit_code: Option<i32>) -> JobResult {
+        JobResult {
+            outcome,
+            exit_code,
+            signal: Some(9),
+            stop_reason: None,
+            tree_gone: true,
+            started_at_ms: 0,
+            duration_ms: 1,
+            result: None,
+            result_error: None,
+            output: String::new(),
+            error_output: "first\nlast words\n \n".to_owned(),
+            stdout_bytes: 0,
+            stderr_bytes: 0,
+            message: Some("no such file".to_owned()),
+        }
+    }
+
+    #[test]
+    fn every_outcome_has_its_kind() {
+        let kind = |outcome| failure(&result(outcome, None)).unwrap().unwrap().kind;
+        assert_eq!(failure(&result(JobOutcome::Exited, Some(0))).unwrap(), None);
+        assert_eq!(kind(JobOutcome::Signalled), FailureKind::Signal);
+        assert_eq!(kind(JobOutcome::Oom), FailureKind::Oom);
+        assert_eq!(kind(JobOutcome::TimedOut), FailureKind::TimedOut);
+        assert_eq!(kind(JobOutcome::Stopped), FailureKind::Cancelled);
+        assert_eq!(kind(JobOutcome::SpawnFailed), FailureKind::Spawn);
+        assert_eq!(kind(JobOutcome::Lost), FailureKind::Lost);
+        assert_eq!(kind(JobOutcome::Interrupted), FailureKind::Interrupted);
+        assert!(failure(&result(JobOutcome::Exited, None)).is_err(), "an exit without a code is no result");
+    }
+
+    #[test]
+    fn a_failed_exit_quotes_the_last_line_that_says_something() {
+        let failed = failure(&result(JobOutcome::Exited, Some(3))).unwrap().unwrap();
+        assert_eq!((failed.kind, failed.message.as_str()), (FailureKind::Exit, "exit code 3: last words"));
+    }
+}

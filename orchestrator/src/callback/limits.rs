@@ -1,0 +1,14 @@
+//! Every bound of what a callback may hold, with its reason. Sizes on the wire are in `sortie_protocol::limits`.
+
+/// Largest body of a callback that is not a result, in bytes: it is kept in one row that is written again and again.
+pub const BEAT_BYTES: usize = 64 << 10;
+/// Largest answer to a plain wait, in bytes: as much as a job's result document, since every replay reads it again.
+pub const ANSWER_BYTES: usize = sortie_protocol::limits::RESULT_BYTES;
+/// Characters of a message that says what is wrong with a body: a pointer and a sentence.
+pub const MESSAGE_CHARS: usize = 1_000;
+/// Characters of the last line of error output that a failure quotes.
+pub const LAST_LINE_CHARS: usize = 400;
+/// Compiled schemas that are remembered; a schema costs some hundred microseconds to compile and some kilobytes to keep.
+pub const SCHEMAS: usize = 256;
+/// When a sender is to try again while the store does not answer, in seconds.
+pub const RETRY_AFTER_S: u32 = 5;

@@ -1,0 +1,114 @@
+//! From bytes to what a callback says. Depth is bounded before anything is parsed (F065).
+
+use super::limits::BEAT_BYTES;
+use super::verify::EventName;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use sortie_core::limits::JSON_DEPTH;
+use sortie_protocol::callback::{CallbackKind, Heartbeat, JobResult, Started};
+
+/// What is wrong with a body, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Fault(pub(super) String);
+
+/// A body that is what it should be.
+#[derive(Debug)]
+pub(super) struct Parsed {
+    pub(super) content: Content,
+}
+
+/// What it says.
+#[derive(Debug)]
+pub(super) enum Content {
+    Started,
+    Alive { data: Value, progress: bool },
+    Result(Box<JobResult>),
+}
+
+/// `sortie_protocol::callback::CallbackBody`, with typed data: a field that stands there twice is refused by serde, inside
+/// the data too.
+#[derive(Deserialize)]
+struct Envelope<T> {
+    v: u32,
+    attempt: String,
+    kind: CallbackKind,
+    seq: u64,
+    #[expect(dead_code, reason = "required by the protocol; the server goes by its own clock")]
+    at_ms: i64,
+    #[expect(dead_code, reason = "required by the protocol")]
+    instance: String,
+    data: T,
+}
+
+/// The body of a callback about an attempt, for the event that its proof names.
+pub(super) fn attempt(event: &EventName, attempt: &str, body: &[u8]) -> Result<Parsed, Fault> {
+    if event.kind != CallbackKind::Result && body.len() > BEAT_BYTES {
+        return Err(Fault(format!("a body of this kind has at most {BEAT_BYTES} bytes")));
+    }
+    check_depth(body)?;
+    let content = match event.kind {
+        CallbackKind::Started => {
+            envelope::<Started>(event, attempt, body)?;
+            Content::Started
+        }
+        CallbackKind::Heartbeat => {
+            let data = envelope::<Heartbeat>(event, attempt, body)?;
+            let data = serde_json::to_value(data).map_err(|error| Fault(format!("/data: {error}")))?;
+            Content::Alive { data, progress: false }
+        }
+        CallbackKind::Progress => Content::Alive { data: envelope::<Value>(event, attempt, body)?, progress: true },
+        CallbackKind::Result => Content::Result(Box::new(envelope::<JobResult>(event, attempt, body)?)),
+    };
+    Ok(Parsed { content })
+}
+
+/// Any JSON of bounded depth.
+pub(super) fn json(body: &[u8]) -> Result<Value, Fault> {
+    check_depth(body)?;
+    read(body)
+}
+
+fn envelope<T: DeserializeOwned>(event: &EventName, attempt: &str, body: &[u8]) -> Result<T, Fault> {
+    let envelope: Envelope<T> = read(body)?;
+    let wrong = |field: &str| Err(Fault(format!("/{field}: not what path and webhook-id say")));
+    if envelope.v != sortie_protocol::VERSION {
+        return Err(Fault(format!("/v: version {} is not spoken here", envelope.v)));
+    }
+    if envelope.attempt != attempt {
+        return wrong("attempt");
+    }
+    if envelope.kind != event.kind {
+        return wrong("kind");
+    }
+    if envelope.seq != event.seq {
+        return wrong("seq");
+    }
+    Ok(envelope.data)
+}
+
+/// The message of serde names field, line and column, and quotes at most the value at fault.
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Fault> {
+    serde_json::from_slice(body).map_err(|error| Fault(format!("the body: {error}")))
+}
+
+/// Objects and arrays in one another, counted without parsing: brackets outside of strings.
+fn check_depth(body: &[u8]) -> Result<(), Fault> {
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    for (at, byte) in body.iter().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' if !in_string => {
+                depth += 1;
+                if depth > JSON_DEPTH {
+                    return Err(Fault(format!("the body: deeper than {JSON_DEPTH} levels at byte {at}")));
+                }
+            }
+            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,166 @@
+//! Who is speaking: URL signature, token, journal row, proof.
+//!
+//! Everything that is wrong is one [`Unauthorized`]. An early end says nothing that the sender does not know: it depends
+//! on his own bytes only, never on a row. Once the row is asked for, an unknown id takes the same way as a wrong proof (F062).
+
+use super::CallbackHead;
+use crate::driver::Driver;
+use sortie_core::ids::{AttemptId, RunId, WaitId};
+use sortie_core::view::{Attempt, Step};
+use sortie_keys::{Claims, Expect, ProofSecret, Scope, SignedQuery, VerifiedToken, limits::LEEWAY_S};
+use sortie_protocol::callback::{CallbackKind, proof_message, webhook_id};
+use sortie_store::StoreError;
+use std::sync::Arc;
+
+/// Not who he should be. Deliberately without a reason: that goes to the log only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Unauthorized;
+
+/// Why a proof was not accepted.
+pub(super) enum Refused {
+    /// One shape for all of it.
+    Unauthorized,
+    /// The store could not be asked.
+    Unavailable(StoreError),
+}
+
+/// The headers of the proof, each where there is exactly one.
+#[derive(Clone, Copy, Default)]
+pub struct WebhookHeaders<'a> {
+    /// `webhook-id`.
+    pub id: Option<&'a str>,
+    /// `webhook-timestamp`.
+    pub timestamp: Option<&'a str>,
+    /// `webhook-signature`.
+    pub signature: Option<&'a str>,
+}
+
+/// Whoever holds URL and token, before the body is read.
+pub enum Admitted {
+    /// About an attempt; the proof is still to come.
+    Attempt(AdmittedAttempt),
+    /// The answer to a wait.
+    Wait(AdmittedWait),
+}
+
+/// A callback about an attempt, with good URL and token.
+pub struct AdmittedAttempt {
+    pub(super) attempt: AttemptId,
+    pub(super) event: EventName,
+    pub(super) timestamp: i64,
+    signature: String,
+    token: Arc<VerifiedToken>,
+}
+
+/// An answer to a wait, with good URL and token.
+pub struct AdmittedWait {
+    pub(super) wait: WaitId,
+    pub(super) token: Arc<VerifiedToken>,
+}
+
+/// What an attempt's proof showed.
+pub(super) struct Proven {
+    pub(super) run: RunId,
+    pub(super) step: Step,
+    pub(super) secret: ProofSecret,
+}
+
+/// An event's `webhook-id`, taken apart: `{attempt}.{kind}.{seq}`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct EventName {
+    pub(super) id: String,
+    pub(super) kind: CallbackKind,
+    pub(super) seq: u64,
+}
+
+impl EventName {
+    /// The event that this id names, if it is one of this attempt and kind in its one spelling.
+    pub(super) fn of(attempt: &str, kind: CallbackKind, id: &str) -> Option<Self> {
+        let seq = id.strip_prefix(attempt)?.strip_prefix('.')?.strip_prefix(kind.as_str())?.strip_prefix('.')?.parse().ok()?;
+        (webhook_id(attempt, kind, seq) == id).then(|| Self { id: id.to_owned(), kind, seq })
+    }
+}
+
+/// URL signature, token, and the headers that the proof will need.
+pub(super) fn admit(driver: &Driver, head: &CallbackHead<'_>) -> Result<Admitted, Unauthorized> {
+    let parts = driver.parts();
+    let now_s = parts.clock.now_s();
+    let installation = parts.installation.id.as_str();
+    let query = SignedQuery::parse(head.query).map_err(|fault| refused(head, &fault))?;
+    driver.ring().verify_url(installation, head.id, query.kid, query.exp, query.sig, now_s).map_err(|fault| refused(head, &fault))?;
+    let token = head.authorization.and_then(|value| value.strip_prefix("Bearer ")).ok_or_else(|| refused(head, &"no bearer token"))?;
+    let audiences: Vec<&str> = parts.audiences.iter().map(String::as_str).collect();
+    let expect = Expect { issuer: installation, audiences: &audiences, now_s, leeway_s: LEEWAY_S };
+    let token = parts.tokens.verify(token, &expect).map_err(|fault| refused(head, &fault))?;
+    if token.claims.jti != head.id {
+        return Err(refused(head, &"a token of another id"));
+    }
+    match token.claims.scope {
+        Scope::Attempt => attempt(head, token).map(Admitted::Attempt),
+        Scope::Wait => wait(head, token).map(Admitted::Wait),
+    }
+}
+
+fn attempt(head: &CallbackHead<'_>, token: Arc<VerifiedToken>) -> Result<AdmittedAttempt, Unauthorized> {
+    let attempt = AttemptId::parse(head.id).map_err(|_| refused(head, &"not the id of an attempt"))?;
+    let event = head.webhook.id.and_then(|id| EventName::of(head.id, head.kind, id));
+    let timestamp = head.webhook.timestamp.and_then(canonical_number);
+    match (event, timestamp, head.webhook.signature) {
+        (Some(event), Some(timestamp), Some(signature)) => Ok(AdmittedAttempt { attempt, event, timestamp, signature: signature.to_owned(), token }),
+        _ => Err(refused(head, &"no proof of this event")),
+    }
+}
+
+fn wait(head: &CallbackHead<'_>, token: Arc<VerifiedToken>) -> Result<AdmittedWait, Unauthorized> {
+    match WaitId::parse(head.id) {
+        Ok(wait) if head.kind == CallbackKind::Result => Ok(AdmittedWait { wait, token }),
+        _ => Err(refused(head, &"not the answer to a wait")),
+    }
+}
+
+/// The journal's row and the proof over the bytes.
+pub(super) async fn prove(driver: &Driver, admitted: &AdmittedAttempt, body: &[u8]) -> Result<Proven, Refused> {
+    let found = driver.parts().store.attempt(&admitted.attempt).await.map_err(Refused::Unavailable)?;
+    let claims = &admitted.token.claims;
+    let known = found.filter(|(run, step, attempt)| speaks_for(claims, run, step, attempt));
+    let id = admitted.attempt.as_str();
+    // Without a row, and where its root is revoked, the same work is done with a secret that signed nothing.
+    let root = known.as_ref().and_then(|(_, _, attempt)| attempt.handed.as_ref()).map(|handed| handed.root);
+    let secret = root.and_then(|root| driver.ring().proof_secret(root, id));
+    let of_row = secret.is_some();
+    let secret = secret.or_else(|| driver.ring().proof_secret(driver.ring().root_generation(), id)).ok_or(Refused::Unauthorized)?;
+    let proven = secret.verify(&proof_message(&admitted.event.id, admitted.timestamp, body), &admitted.signature);
+    match known {
+        Some((run, step, _)) if of_row && proven => Ok(Proven { run, step, secret }),
+        other => {
+            tracing::info!(id, row = other.is_some(), key = of_row, proven, "callback refused");
+            Err(Refused::Unauthorized)
+        }
+    }
+}
+
+/// Exact equality of the claims with the journal's row (F055).
+fn speaks_for(claims: &Claims, run: &RunId, step: &Step, attempt: &Attempt) -> bool {
+    let Some(handed) = &attempt.handed else { return false };
+    claims.scope == Scope::Attempt
+        && claims.sub == run.as_str()
+        && claims.step == step.name
+        && claims.fence == attempt.fence
+        && claims.jti == attempt.id.as_str()
+        && claims.aud == handed.audience
+}
+
+/// The same for a wait; its fence is the number of its call.
+pub(super) fn speaks_for_wait(claims: &Claims, run: &RunId, step: &Step) -> bool {
+    claims.scope == Scope::Wait && claims.sub == run.as_str() && claims.step == step.name && claims.fence == u64::from(step.call)
+}
+
+fn canonical_number(text: &str) -> Option<i64> {
+    text.parse().ok().filter(|number: &i64| number.to_string() == text)
+}
+
+fn refused(head: &CallbackHead<'_>, why: &dyn std::fmt::Display) -> Unauthorized {
+    let id: String = head.id.chars().take(64).collect();
+    tracing::info!(id, kind = head.kind.as_str(), %why, "callback refused");
+    Unauthorized
+}
