@@ -256,3 +256,15 @@ fn an_evaluation_that_cannot_be_parks_the_run_instead_of_leaving_it_without_a_wa
         assert_eq!(scene.world.run().failure.as_ref().map(|failure| failure.kind), Some(FailureKind::Internal));
     }
 }
+
+#[test]
+fn a_run_that_is_ending_tries_nothing_again() {
+    let mut scene = Scene::job_in(AttemptState::LaunchUnknown);
+    while scene.world.state(1) == AttemptState::LaunchUnknown {
+        scene.launch(LaunchOutcome::Refused(make::failure(FailureKind::Refused)));
+    }
+    assert_eq!(scene.world.newest(1).stopping, Some(StopReason::NotStarted));
+    scene.cancel();
+    scene.gone();
+    assert_eq!((scene.run_state(), scene.world.count("retry_scheduled")), (RunState::Cancelled, 0));
+}

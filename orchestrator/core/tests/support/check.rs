@@ -59,6 +59,9 @@ impl Audit {
         assert_eq!(view.attempts, self.folded.attempts, "I17: the attempts differ from the journal");
         let open = view.steps.values().filter(|step| step.is_open()).count();
         assert_eq!(open, usize::try_from(head.open_steps).expect("few"), "open steps are counted wrong");
+        for row in view.attempts.values().filter(|row| !view.steps[&row.call].is_open()) {
+            assert!(row.state.is_over() || row.state == AttemptState::Stopping, "{} of a closed step is {:?}", row.id, row.state);
+        }
         let wakers = Wakers { head, view, due };
         wakers.of_run();
         view.steps.values().filter(|step| step.is_open()).for_each(|step| wakers.of_step(step));

@@ -70,9 +70,10 @@ pub fn facts(id: &str, digest: &str, via: &'static str) -> CallbackFacts {
     CallbackFacts { id: id.to_owned(), digest: digest.to_owned(), via }
 }
 
-/// A result: 0 is success.
+/// A result: 0 is success, 2 is what a shim says after the machine was started anew.
 pub fn result(exit: i64) -> ResultSaid {
-    let failure = (exit != 0).then(|| failure(FailureKind::Exit));
+    let kind = if exit == 2 { FailureKind::Interrupted } else { FailureKind::Exit };
+    let failure = (exit != 0).then(|| failure(kind));
     ResultSaid { result: json!({ "exit_code": exit }), failure, tree_gone: true }
 }
 
