@@ -32,7 +32,8 @@ fn given_shim(path: &Path) -> PathBuf {
 
 fn build_shim() -> PathBuf {
     let root = workspace_root();
-    for part in ["agent-shim/src", "agent-shim/Cargo.toml", "agent-shim/protocol/src", "agent-shim/protocol/Cargo.toml", "Cargo.toml", "Cargo.lock"]
+    for part in
+        ["agent-shim/src", "agent-shim/Cargo.toml", "agent-shim/protocol/src", "agent-shim/protocol/Cargo.toml", "Cargo.toml", "Cargo.lock"]
     {
         println!("cargo:rerun-if-changed={}", root.join(part).display());
     }
@@ -47,7 +48,9 @@ fn build_shim() -> PathBuf {
         .status();
     match status {
         Ok(status) if status.success() => {}
-        Ok(_) => panic!("the shim did not build (above). Is its target there? `rustup target add {TARGET}`, and a C compiler (gcc or clang)"),
+        Ok(_) => {
+            panic!("the shim did not build (above). Is its target there? `rustup target add {TARGET}`, and a C compiler (gcc or clang)")
+        }
         Err(error) => panic!("cargo could not be started to build the shim: {error}"),
     }
     let built = target_dir.join(TARGET).join("shim").join("sortie-shim");
@@ -67,8 +70,21 @@ fn cargo() -> Command {
         let kept = ["CARGO_HOME", "CARGO_HTTP_", "CARGO_NET_", "CARGO_REGISTR", "CARGO_SOURCE_"].iter().any(|k| name_text.starts_with(k));
         let inherited = name_text.starts_with("CARGO")
             || name_text.starts_with("DEP_")
-            || ["RUSTFLAGS", "RUSTC_WORKSPACE_WRAPPER", "RUSTC", "RUSTDOC", "CLIPPY_ARGS", "TARGET", "HOST", "OUT_DIR", "PROFILE", "OPT_LEVEL", "DEBUG", "NUM_JOBS"]
-                .contains(&name_text.as_ref());
+            || [
+                "RUSTFLAGS",
+                "RUSTC_WORKSPACE_WRAPPER",
+                "RUSTC",
+                "RUSTDOC",
+                "CLIPPY_ARGS",
+                "TARGET",
+                "HOST",
+                "OUT_DIR",
+                "PROFILE",
+                "OPT_LEVEL",
+                "DEBUG",
+                "NUM_JOBS",
+            ]
+            .contains(&name_text.as_ref());
         if inherited && !kept {
             command.env_remove(&name);
         }

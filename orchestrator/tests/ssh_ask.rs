@@ -89,7 +89,8 @@ async fn f089_handshakes_dropped_by_max_startups_are_tried_again() {
 #[tokio::test]
 async fn f086_a_noisy_login_shell_is_listened_past() {
     let sshd = Sshd::start();
-    std::fs::write(sshd.path("home/.bashrc"), "yes 'SORTIE/1 Welcome to this machine' | head -c 100000\nprintf 'no newline at the end'\n").unwrap();
+    std::fs::write(sshd.path("home/.bashrc"), "yes 'SORTIE/1 Welcome to this machine' | head -c 100000\nprintf 'no newline at the end'\n")
+        .unwrap();
     ask(&sshd.launcher(), &sshd.host()).await.unwrap();
     // Proof that the file was read: without end it is refused in bounded time.
     std::fs::write(sshd.path("home/.bashrc"), "yes\n").unwrap();

@@ -39,7 +39,7 @@ async fn enroll_and_ask(launcher: &SshLauncher, request: EnrollRequest) -> Host 
         callbacks: CallbackMode::Push,
         added_at: 0,
     };
-    let reply = launcher.ask(&host, Verb::Status { attempts: vec!["att_none".into()], seal: false }).await.unwrap();
+    let reply = launcher.ask(&host, Verb::Status { attempts: vec![format!("att_{}", "0".repeat(36))], seal: false }).await.unwrap();
     assert!(matches!(&reply, Reply::Status(views) if views.len() == 1), "{reply:?}");
     let now = || i64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_millis()).unwrap();
     let report = launcher.test(&host, &now).await.unwrap();

@@ -41,7 +41,13 @@ impl SshLauncher {
         report
     }
 
-    async fn test_on(&self, connection: &Arc<Connection>, target: &Target, host: &Host, now_ms: &(dyn Fn() -> i64 + Sync)) -> Result<Report, AskError> {
+    async fn test_on(
+        &self,
+        connection: &Arc<Connection>,
+        target: &Target,
+        host: &Host,
+        now_ms: &(dyn Fn() -> i64 + Sync),
+    ) -> Result<Report, AskError> {
         let started = Instant::now();
         let start = Start { at: &target.at, root: Some(&target.root), limits: &self.dialer.limits };
         let installed = install::start(connection, start, self.shims.first(), &self.shims).await;

@@ -133,7 +133,8 @@ impl Dialer {
 
     async fn try_open(&self, endpoint: &Endpoint, trust: &Trust, login: &Login, tries: u32) -> Result<Connection, (AskError, bool)> {
         let credential = timeout(self.limits.auth, self.identities.credential(login)).await;
-        let credential = credential.map_err(|_| (nothing(FailureKind::Auth, "the ssh-agent gives no answer"), false))?.map_err(|e| (e, false))?;
+        let credential =
+            credential.map_err(|_| (nothing(FailureKind::Auth, "the ssh-agent gives no answer"), false))?.map_err(|e| (e, false))?;
         let _permit = self.gates.enter(&endpoint.address, endpoint.port).await;
         let started = Instant::now();
         let (wire, switch) = self.dial(endpoint).await.map_err(|error| (error, false))?;
@@ -204,7 +205,8 @@ impl Dialer {
         let seen = Seen::default();
         let trust = Trust::OnlyLook;
         let config = Arc::new(self.client_config(&trust));
-        let result = timeout(self.limits.kex, client::connect_stream(config, wire, Client { trust: trust.clone(), seen: seen.clone() })).await;
+        let result =
+            timeout(self.limits.kex, client::connect_stream(config, wire, Client { trust: trust.clone(), seen: seen.clone() })).await;
         match (seen.get(), result) {
             (Some((key, _)), _) => Ok(key),
             (None, Ok(Err(error))) => Err(fault::handshake(&endpoint.to_string(), &trust, None, &error).0),

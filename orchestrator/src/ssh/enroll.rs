@@ -109,7 +109,13 @@ impl SshLauncher {
     }
 
     /// Ask a session for the facts of its machine.
-    pub(super) async fn doctor(&self, session: &mut Session, at: &str, marker: Option<String>, create_marker: bool) -> Result<HostFacts, AskError> {
+    pub(super) async fn doctor(
+        &self,
+        session: &mut Session,
+        at: &str,
+        marker: Option<String>,
+        create_marker: bool,
+    ) -> Result<HostFacts, AskError> {
         match session.ask(self.question(at, marker, Verb::Doctor { create_marker })?).await {
             Asked::Done(Ok(Reply::Doctor(facts))) => Ok(facts),
             Asked::Done(Ok(Reply::Refused { message, .. })) => Err(nothing(FailureKind::Refused, format!("{at}: {message}"))),

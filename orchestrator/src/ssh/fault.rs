@@ -80,7 +80,10 @@ pub fn handshake(at: &str, trust: &Trust, seen: Option<(PublicKey, Verdict)>, er
             (nothing(FailureKind::Unreachable, format!("{at}: the host ended the connection before the login ({error})")), true)
         }
         ClientError::Ssh(russh::Error::IO(error)) => {
-            let busy = matches!(error.kind(), std::io::ErrorKind::ConnectionReset | std::io::ErrorKind::BrokenPipe | std::io::ErrorKind::UnexpectedEof);
+            let busy = matches!(
+                error.kind(),
+                std::io::ErrorKind::ConnectionReset | std::io::ErrorKind::BrokenPipe | std::io::ErrorKind::UnexpectedEof
+            );
             (nothing(FailureKind::Unreachable, format!("{at}: the connection broke before the login ({error})")), busy)
         }
         error => (nothing(FailureKind::Unreachable, format!("{at}: no SSH connection: {error}")), false),
@@ -90,7 +93,9 @@ pub fn handshake(at: &str, trust: &Trust, seen: Option<(PublicKey, Verdict)>, er
 fn host_key(at: &str, trust: &Trust, key: &PublicKey, verdict: Verdict) -> AskError {
     let shown = fingerprint(key);
     let message = match verdict {
-        Verdict::Revoked => format!("{at}: the host shows {shown}, which is revoked. Nothing was sent. Do not add it again before you know why"),
+        Verdict::Revoked => {
+            format!("{at}: the host shows {shown}, which is revoked. Nothing was sent. Do not add it again before you know why")
+        }
         Verdict::Unknown => format!(
             "{at}: the host shows {shown}, and nothing is known of it. Compare it on the host's console (`ssh-keygen -lf \
              /etc/ssh/ssh_host_ed25519_key.pub`) and name it: --fingerprint {}",
@@ -137,7 +142,11 @@ mod tests {
 
     #[test]
     fn another_key_type_is_a_matter_of_the_host_key() {
-        let error = russh::Error::NoCommonAlgo { kind: russh::AlgorithmKind::Key, ours: vec!["ssh-ed25519".into()], theirs: vec!["rsa-sha2-256".into()] };
+        let error = russh::Error::NoCommonAlgo {
+            kind: russh::AlgorithmKind::Key,
+            ours: vec!["ssh-ed25519".into()],
+            theirs: vec!["rsa-sha2-256".into()],
+        };
         let (fault, again) = handshake("vm:22", &trust(), None, &ClientError::Ssh(error));
         assert_eq!((fault.kind, again), (FailureKind::HostKey, false));
         let error = russh::Error::NoCommonAlgo { kind: russh::AlgorithmKind::Cipher, ours: vec![], theirs: vec![] };

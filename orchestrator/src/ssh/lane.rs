@@ -88,7 +88,8 @@ impl Lane {
         match tokio::time::timeout(self.dialer.limits.queued, &mut answered).await {
             Ok(outcome) => outcome.unwrap_or_else(|_| lost()),
             Err(_) if self.take_back(id) => {
-                let message = format!("{}: the question waited {} s for a free session", self.target.at, self.dialer.limits.queued.as_secs());
+                let message =
+                    format!("{}: the question waited {} s for a free session", self.target.at, self.dialer.limits.queued.as_secs());
                 Err(nothing(FailureKind::Unreachable, message))
             }
             // It was written; its session has a limit of its own.

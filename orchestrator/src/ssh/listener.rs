@@ -62,7 +62,13 @@ impl Listener {
         Ok(())
     }
 
-    fn take_payload<'a>(&mut self, header: Header, mut payload: Vec<u8>, bytes: &'a [u8], heard: &mut Vec<Heard>) -> Result<&'a [u8], Broken> {
+    fn take_payload<'a>(
+        &mut self,
+        header: Header,
+        mut payload: Vec<u8>,
+        bytes: &'a [u8],
+        heard: &mut Vec<Heard>,
+    ) -> Result<&'a [u8], Broken> {
         // The payload and the newline after it.
         let wanted = header.length + 1 - payload.len();
         let (part, rest) = bytes.split_at(wanted.min(bytes.len()));
@@ -152,7 +158,8 @@ mod tests {
         stream.extend(framed(NONCE, b"{\"a\":\n1}"));
         stream.extend(framed("othernonce", b"{}"));
         stream.extend(framed(NONCE, b""));
-        let expected = vec![Heard::Word(Word::Ready { root: "/r".into() }), Heard::Frame(b"{\"a\":\n1}".to_vec()), Heard::Frame(Vec::new())];
+        let expected =
+            vec![Heard::Word(Word::Ready { root: "/r".into() }), Heard::Frame(b"{\"a\":\n1}".to_vec()), Heard::Frame(Vec::new())];
         assert_eq!(listen(&[&stream]).unwrap(), expected);
         for size in 1..stream.len() {
             let pieces: Vec<&[u8]> = stream.chunks(size).collect();

@@ -79,7 +79,9 @@ fn choose(mut keys: Vec<PublicKey>, wanted: Option<&str>) -> Result<PublicKey, A
     }
     match keys.len() {
         1 => Ok(keys.remove(0)),
-        0 => Err(auth(wanted.map_or_else(|| "the ssh-agent holds no key".to_owned(), |wanted| format!("the ssh-agent does not hold {wanted}")))),
+        0 => Err(auth(
+            wanted.map_or_else(|| "the ssh-agent holds no key".to_owned(), |wanted| format!("the ssh-agent does not hold {wanted}")),
+        )),
         _ => {
             let held = keys.iter().map(print).collect::<Vec<_>>().join(", ");
             Err(auth(format!("the ssh-agent holds several keys ({held}); choose one, since servers count each offer as a failed try")))
@@ -116,7 +118,8 @@ pub async fn log_in(handle: &mut Handle<Client>, endpoint: &Endpoint, credential
             Err((auth(format!("{endpoint}: the host wants a second factor after the key {fingerprint}")), false))
         }
         AuthResult::Failure { .. } => {
-            let message = format!("{endpoint}: the host refused the key {fingerprint}; add its public half to ~/.ssh/authorized_keys there");
+            let message =
+                format!("{endpoint}: the host refused the key {fingerprint}; add its public half to ~/.ssh/authorized_keys there");
             Err((auth(message), false))
         }
     }

@@ -95,7 +95,9 @@ impl Trust {
     pub fn algorithms(&self) -> Vec<Algorithm> {
         match self {
             Self::Pinned(pins) => Pin::algorithms(&pins.accepted),
-            Self::KnownHosts { file, host, port } => Some(file.algorithms_for(host, *port)).filter(|a| !a.is_empty()).unwrap_or_else(algorithms::any_host_key),
+            Self::KnownHosts { file, host, port } => {
+                Some(file.algorithms_for(host, *port)).filter(|a| !a.is_empty()).unwrap_or_else(algorithms::any_host_key)
+            }
             Self::Fingerprint(_) | Self::FirstUse | Self::OnlyLook => algorithms::any_host_key(),
         }
     }
@@ -108,7 +110,11 @@ impl Trust {
             Self::Fingerprint(expected) => expected.clone(),
             Self::KnownHosts { file, host, port } => {
                 let recorded = file.recorded_for(host, *port);
-                recorded.iter().map(|key| format!("{} {} (line {})", key.algorithm, key.fingerprint, key.line)).collect::<Vec<_>>().join(" or ")
+                recorded
+                    .iter()
+                    .map(|key| format!("{} {} (line {})", key.algorithm, key.fingerprint, key.line))
+                    .collect::<Vec<_>>()
+                    .join(" or ")
             }
             Self::FirstUse | Self::OnlyLook => "nothing".to_owned(),
         }
@@ -178,6 +184,9 @@ mod tests {
         assert_eq!(Trust::Fingerprint(sha256(&key(A))).judge(&key(B)), Verdict::Other);
         let file = KnownHosts::parse(format!("vm {A}\n").as_bytes());
         let at = |host: &str| Trust::KnownHosts { file: file.clone(), host: host.to_owned(), port: 22 };
-        assert_eq!([at("vm").judge(&key(A)), at("vm").judge(&key(B)), at("other").judge(&key(A))], [Verdict::Accepted, Verdict::Other, Verdict::Unknown]);
+        assert_eq!(
+            [at("vm").judge(&key(A)), at("vm").judge(&key(B)), at("other").judge(&key(A))],
+            [Verdict::Accepted, Verdict::Other, Verdict::Unknown]
+        );
     }
 }

@@ -82,7 +82,13 @@ impl Tail {
 
 /// Read a channel to its end. A peer that says more than anyone asked for loses its connection: draining it forever
 /// would cost without bound.
-pub async fn read(mut channel: ChannelReadHalf, mut listener: Listener, events: mpsc::Sender<Event>, stderr: Tail, connection: Arc<Connection>) {
+pub async fn read(
+    mut channel: ChannelReadHalf,
+    mut listener: Listener,
+    events: mpsc::Sender<Event>,
+    stderr: Tail,
+    connection: Arc<Connection>,
+) {
     let mut end = End::default();
     let mut heard = Vec::new();
     while let Some(message) = channel.wait().await {

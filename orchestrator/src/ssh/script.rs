@@ -122,7 +122,9 @@ impl GaveUp {
             Self::NoRoot => "no directory on the host can be written to and executed from; name one with --root",
             Self::Damaged => "the shim was damaged on its way to the host (or the host has neither sha256sum nor shasum)",
             Self::NoStore => "the shim could not be written to the state root (rights, or no room)",
-            Self::NoExec => "the shim cannot be executed in the state root (noexec mount, or another machine type); name another with --root",
+            Self::NoExec => {
+                "the shim cannot be executed in the state root (noexec mount, or another machine type); name another with --root"
+            }
         }
     }
 }

@@ -112,7 +112,9 @@ impl Session {
     }
 
     async fn get_ready(&mut self, start: Start<'_>, shim: &Shim, step: Step) -> Result<String, StartError> {
-        let gone = |error: russh::Error| StartError::Gone(nothing(FailureKind::Unreachable, format!("{}: the connection broke ({error})", start.at)));
+        let gone = |error: russh::Error| {
+            StartError::Gone(nothing(FailureKind::Unreachable, format!("{}: the connection broke ({error})", start.at)))
+        };
         let late = || StartError::Failed(fault::timed_out(start.at, Phase::Exec, start.limits.exec));
         let deadline = Instant::now() + start.limits.exec;
         let header = script::header(&self.nonce, step, &shim.sha256, start.root);
@@ -137,7 +139,9 @@ impl Session {
                 Some(Event::Heard(Heard::Word(Word::Ready { root }))) => return Ok(root),
                 Some(Event::Heard(Heard::Word(Word::Missing { system, machine }))) => return Err(StartError::Missing { system, machine }),
                 Some(Event::Heard(Heard::Word(Word::GaveUp(why)))) => return Err(self.refused(why.message())),
-                Some(Event::Heard(other)) => return Err(self.refused(&format!("the host said {other:?} where nothing of that kind was asked"))),
+                Some(Event::Heard(other)) => {
+                    return Err(self.refused(&format!("the host said {other:?} where nothing of that kind was asked")));
+                }
                 Some(Event::Refused) => return Err(self.refused("the host does not let this login run commands (a forced command?)")),
                 Some(Event::Broken(why)) => return Err(self.refused(&why.to_string())),
                 Some(Event::Ended(end)) if end.is_known() => {
@@ -241,9 +245,9 @@ impl Session {
 
 fn open_error(at: &str, error: &russh::Error) -> StartError {
     match error {
-        russh::Error::ChannelOpenFailure(ChannelOpenFailure::ConnectFailed | ChannelOpenFailure::ResourceShortage) => {
-            StartError::Full(nothing(FailureKind::Unreachable, format!("{at}: the host lets this connection have no more sessions (its MaxSessions)")))
-        }
+        russh::Error::ChannelOpenFailure(ChannelOpenFailure::ConnectFailed | ChannelOpenFailure::ResourceShortage) => StartError::Full(
+            nothing(FailureKind::Unreachable, format!("{at}: the host lets this connection have no more sessions (its MaxSessions)")),
+        ),
         russh::Error::ChannelOpenFailure(reason) => {
             StartError::Failed(nothing(FailureKind::Refused, format!("{at}: the host opens no session for this login ({reason:?})")))
         }

@@ -169,7 +169,8 @@ impl Sshd {
 
     /// Files in the state root's bin directory.
     pub fn shims(&self) -> Vec<String> {
-        let entries = std::fs::read_dir(self.root().join("bin")).map(|entries| entries.map(|e| e.unwrap().file_name().into_string().unwrap()));
+        let entries =
+            std::fs::read_dir(self.root().join("bin")).map(|entries| entries.map(|e| e.unwrap().file_name().into_string().unwrap()));
         entries.map(Iterator::collect).unwrap_or_default()
     }
 
