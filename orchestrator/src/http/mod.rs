@@ -1,0 +1,22 @@
+//! HTTP: the callback server for the world, the operator API for people. Own accept loop, HTTP/1.1 only.
+
+pub mod api;
+pub mod callbacks;
+mod framing;
+pub mod health;
+pub mod limits;
+mod problem;
+mod refusals;
+pub mod server;
+mod stream;
+pub mod tls;
+
+pub use server::{serve, serve_with};
+
+use crate::app::App;
+use axum::Router;
+
+/// Everything that the public listener answers; whatever else is asked for is not found.
+pub fn callback_routes(app: &App) -> Router {
+    callbacks::routes(app.driver.clone())
+}
