@@ -23,7 +23,8 @@ pub struct Input {
 pub enum Scope {
     /// No rows: the run is not there yet (or is, and the input repeats).
     New(RunId),
-    /// The head, all open steps, all attempts that are not over.
+    /// The head, all open steps, all attempts that are not over. The newest attempt of a step in a backoff is over and may be
+    /// missing; with it, the answer to a step that is ended then names its host.
     Run(RunId),
     /// The head, this attempt, its step and the step's newest attempt; the prior callback of this `webhook-id`; the last sign of life.
     Attempt {

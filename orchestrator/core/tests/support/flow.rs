@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 /// A line of a flow.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a flow has a handful of lines")]
 pub enum Line {
     /// Start a job, a wait or a sleep; a handle.
     Start(CallSpec),
