@@ -40,8 +40,8 @@ pub(super) async fn waiting_and_running_are_told_apart(world: &World) {
         ..RunFilter::default()
     };
     for flow in [None, Some("ask")] {
-        assert_eq!(ids(world, of("waiting", flow)).await, [waits.clone()]);
-        assert_eq!(ids(world, of("running", flow)).await, [answered.clone()]);
+        assert_eq!(ids(world, of("waiting", flow)).await, std::slice::from_ref(&waits));
+        assert_eq!(ids(world, of("running", flow)).await, std::slice::from_ref(&answered));
     }
     assert_eq!(ids(world, of("cancelled", None)).await, [cancelled]);
     assert!(ids(world, of("cancelled", Some("ask"))).await.is_empty());
