@@ -1,13 +1,15 @@
 //! Questions to a real OpenSSH server: the shim is put there once, a burst shares one connection, answers come back.
+#![allow(clippy::unwrap_used)] // helpers of tests, which clippy does not see as such
 
 mod ssh_support;
 
 use sortie::launcher::{Launcher, Sent};
-use sortie::ssh::limits::SESSIONS;
+use sortie::ssh::limits::{Limits, SESSIONS};
 use sortie_core::failure::FailureKind;
 use sortie_protocol::verb::{Refusal, Reply};
 use ssh_support::{Sshd, ask, question, quick, stand_in};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::task::JoinSet;
 
 #[tokio::test]
@@ -76,7 +78,8 @@ async fn f089_handshakes_dropped_by_max_startups_are_tried_again() {
     let host = sshd.host();
     let mut asks = JoinSet::new();
     for _ in 0..8 {
-        let (launcher, host) = (sshd.launcher(), host.clone());
+        let limits = Limits { handshake_tries: 20, handshake_pause: Duration::from_millis(50), ..quick() };
+        let (launcher, host) = (sshd.launcher_with(stand_in(), limits), host.clone());
         asks.spawn(async move { ask(&launcher, &host).await });
     }
     while let Some(asked) = asks.join_next().await {
@@ -139,4 +142,31 @@ async fn a_state_root_that_cannot_be_written_is_said_so() {
     assert!(error.message.contains("could not be written"), "{error}");
     host.state_root = "/tmp/a b".into();
     assert_eq!(ask(&sshd.launcher(), &host).await.unwrap_err().kind, FailureKind::Refused);
+}
+
+#[tokio::test]
+async fn an_agent_signs_for_its_one_key_and_a_gone_one_is_auth() {
+    use sortie::ssh::login::Identities;
+    use sortie::ssh::{Config, SshLauncher};
+    let sshd = Sshd::start();
+    let socket = sshd.path("agent");
+    let mut agent =
+        std::process::Command::new("ssh-agent").arg("-D").arg("-a").arg(&socket).stdout(std::process::Stdio::null()).spawn().unwrap();
+    while !socket.exists() {
+        assert!(agent.try_wait().unwrap().is_none(), "ssh-agent ended");
+        tokio::task::yield_now().await;
+    }
+    let added = std::process::Command::new("ssh-add").arg("-q").arg(sshd.path("id")).env("SSH_AUTH_SOCK", &socket).status().unwrap();
+    assert!(added.success());
+    let mut host = sshd.host();
+    host.login = sortie_core::host::Login::Agent;
+    let launcher = || {
+        let identities = Identities { agent_socket: Some(socket.clone()), ..Identities::default() };
+        SshLauncher::new(Config { identities, shims: stand_in(), limits: quick() })
+    };
+    ask(&launcher(), &host).await.unwrap();
+    agent.kill().unwrap();
+    agent.wait().unwrap();
+    let error = ask(&launcher(), &host).await.unwrap_err();
+    assert_eq!((error.kind, error.sent), (FailureKind::Auth, Sent::Nothing), "{error}");
 }

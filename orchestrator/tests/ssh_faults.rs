@@ -1,4 +1,5 @@
 //! What goes wrong on the way to a host, told apart: kind, how much was sent, in bounded time.
+#![allow(clippy::unwrap_used)] // helpers of tests, which clippy does not see as such
 
 mod ssh_support;
 

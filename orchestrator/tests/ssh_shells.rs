@@ -1,4 +1,5 @@
 //! The one remote command under every shell that is installed, as a login shell would be given it.
+#![allow(clippy::unwrap_used)] // helpers of tests, which clippy does not see as such
 
 use sortie::shim::Shim;
 use sortie::ssh::script::{COMMAND, Root, Step, header};

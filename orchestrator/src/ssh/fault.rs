@@ -163,6 +163,6 @@ mod tests {
 
     #[test]
     fn text_of_a_host_is_made_harmless_and_its_end_is_kept() {
-        assert_eq!(printable(b"\x1b[31mred\x07\r\n  tail", 9), "red tail");
+        assert_eq!(printable(b"\x1b[31mred\x07\r\n  tail", 8), "red tail");
     }
 }
