@@ -1,0 +1,153 @@
+//! An installation made by `sortie init`, and its server as a real process.
+
+use crate::{cli, http, limits, ports, wait};
+use serde_json::Value;
+use std::ffi::OsStr;
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Child, ExitStatus, Stdio};
+
+/// An installation. Its server is killed when it is dropped.
+pub struct Installation {
+    /// `SORTIE_HOME`.
+    pub home: PathBuf,
+    /// Where its server takes callbacks.
+    pub callbacks: u16,
+    /// Where its server listens to operators.
+    pub operator: u16,
+    /// What `init` answered.
+    pub made: Value,
+    folder: tempfile::TempDir,
+    server: Option<Child>,
+}
+
+impl Installation {
+    /// A fresh one whose VMs post to `public_port`, or to the server itself. The server is not started.
+    #[must_use]
+    pub fn new(public_port: impl FnOnce(u16) -> u16) -> Self {
+        let folder = tempfile::Builder::new().prefix("sortie-e2e-").tempdir().unwrap();
+        let home = folder.path().join("home");
+        let (callbacks, operator) = (ports::free(), ports::free());
+        let url = format!("http://127.0.0.1:{}", public_port(callbacks));
+        let listen = [format!("127.0.0.1:{callbacks}"), format!("127.0.0.1:{operator}")];
+        let args = ["init", "--listen", &listen[0], "--operator-listen", &listen[1], "--public-url", &url, "--plain-http"];
+        let made = cli::run(&home, &args).data().clone();
+        Self { home, callbacks, operator, made, folder, server: None }
+    }
+
+    /// The folder that holds the home and the log; removed at the end.
+    #[must_use]
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    /// Have another shim put on hosts.
+    pub fn use_shim(&self, shim: &std::path::Path) {
+        let path = self.home.join("config.toml");
+        let text = fs::read_to_string(&path).unwrap();
+        // Tables come last in TOML; this key belongs before them.
+        fs::write(&path, format!("shim = \"{}\"\n{text}", shim.display())).unwrap();
+    }
+
+    /// Start the server and wait until it is ready.
+    pub fn start(&mut self) {
+        self.spawn(None);
+        self.ready();
+    }
+
+    /// Start the server so that it dies at a failpoint; it may be dead before it is ready.
+    pub fn start_to_die_at(&mut self, failpoint: &str) {
+        self.spawn(Some(failpoint));
+    }
+
+    /// Wait until the server is ready.
+    pub fn ready(&mut self) {
+        let port = self.operator;
+        wait::holds("the server is ready", limits::SOON, || {
+            if let Some(status) = self.server.as_mut().unwrap().try_wait().unwrap() {
+                panic!("the server ended with {status}:\n{}", self.log());
+            }
+            http::send(port, "GET", "/readyz", &[], b"").is_ok_and(|answer| answer.status == 200)
+        });
+    }
+
+    fn spawn(&mut self, failpoint: Option<&str>) {
+        assert!(self.server.is_none(), "the server runs already");
+        let log = fs::OpenOptions::new().create(true).append(true).open(self.log_path()).unwrap();
+        let mut command = cli::command(&self.home);
+        command.arg("serve").stdout(Stdio::null()).stderr(log);
+        if let Some(name) = failpoint {
+            command.env("SORTIE_FAILPOINT", name);
+        }
+        self.server = Some(command.spawn().unwrap());
+    }
+
+    /// `kill -9` of the server.
+    pub fn kill(&mut self) {
+        let mut server = self.server.take().expect("the server runs");
+        let _ = server.kill();
+        let _ = server.wait();
+    }
+
+    /// Ask the server to stop (SIGTERM); gives its exit status.
+    pub fn stop(&mut self) -> ExitStatus {
+        self.terminate();
+        self.ended()
+    }
+
+    /// Send SIGTERM and do not wait.
+    pub fn terminate(&self) {
+        let server = self.server.as_ref().expect("the server runs");
+        let pid = rustix::process::Pid::from_raw(i32::try_from(server.id()).unwrap()).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    }
+
+    /// Wait until the server has ended by itself.
+    pub fn ended(&mut self) -> ExitStatus {
+        let mut server = self.server.take().expect("the server runs");
+        wait::until("the server ends", limits::SOON, || server.try_wait().unwrap())
+    }
+
+    /// Whether the server process lives.
+    pub fn runs(&mut self) -> bool {
+        self.server.as_mut().is_some_and(|server| server.try_wait().unwrap().is_none())
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.folder.path().join("server.log")
+    }
+
+    /// Everything that the server has written to standard error, over all its starts.
+    #[must_use]
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.log_path()).unwrap_or_default()
+    }
+
+    /// Run a command of the program.
+    #[must_use]
+    pub fn cli<S: AsRef<OsStr>>(&self, args: &[S]) -> cli::Answer {
+        cli::run(&self.home, args)
+    }
+
+    /// Ask the operator API; gives the data, or `None` where the server does not answer or has no such thing.
+    #[must_use]
+    pub fn look(&self, path: &str) -> Option<Value> {
+        let token = fs::read_to_string(self.home.join("operator.token")).unwrap();
+        let header = format!("Bearer {}", token.trim());
+        let answer = http::send(self.operator, "GET", path, &[("Authorization", &header)], b"").ok()?;
+        (answer.status == 200).then(|| answer.json()["data"].clone())
+    }
+}
+
+impl Drop for Installation {
+    fn drop(&mut self) {
+        if self.server.is_some() {
+            self.kill();
+        }
+        if std::thread::panicking() {
+            let log = self.log();
+            let tail: Vec<&str> = log.lines().rev().take(40).collect();
+            eprintln!("the end of the server's log:\n{}", tail.into_iter().rev().collect::<Vec<_>>().join("\n"));
+        }
+    }
+}
