@@ -1,3 +1,7 @@
 //! The program `sortie`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(sortie::cli::run(std::env::args_os().collect()))
+}

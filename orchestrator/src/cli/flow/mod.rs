@@ -1,0 +1,36 @@
+//! `sortie flow`: check, push, release, look.
+
+pub mod check;
+mod push;
+mod show;
+
+use super::context::Context;
+use super::output::Done;
+use crate::envelope::Problem;
+use clap::Subcommand;
+
+#[derive(Subcommand)]
+pub enum FlowCommand {
+    /// Find what is wrong with a flow, offline: file, line and caret for each error
+    Check(check::CheckArgs),
+    /// Send a flow to the server as its draft
+    Push(push::PushArgs),
+    /// Make the draft the next release, and run that from now on
+    Release(push::ReleaseArgs),
+    /// All flows
+    #[command(after_help = "Example:\n  sortie flow list")]
+    List,
+    /// One flow with its releases and its input
+    Show(show::ShowArgs),
+}
+
+/// Do it.
+pub async fn run(command: FlowCommand, context: &Context) -> Result<Done, Problem> {
+    match command {
+        FlowCommand::Check(args) => check::run(&args, context),
+        FlowCommand::Push(args) => push::push(args, context).await,
+        FlowCommand::Release(args) => push::release(args, context).await,
+        FlowCommand::List => show::list(context).await,
+        FlowCommand::Show(args) => show::show(&args, context).await,
+    }
+}

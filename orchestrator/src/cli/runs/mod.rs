@@ -1,0 +1,166 @@
+//! `sortie runs`: look, watch, cancel.
+
+mod history;
+mod logs;
+
+pub use history::event_line;
+
+use super::Mutation;
+use super::client::{Client, query, segment};
+use super::context::Context;
+use super::follow::{Show, follow};
+use super::output::Done;
+use super::table;
+use crate::envelope::Problem;
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+#[derive(Subcommand)]
+pub enum RunsCommand {
+    /// Runs, newest first
+    List(ListArgs),
+    /// One run: its state, its answer, what it waits for
+    #[command(after_help = "Example:\n  sortie runs show run_0d...")]
+    Show(RunId),
+    /// The events of a run
+    History(history::HistoryArgs),
+    /// Print events as they come, until the run is over
+    Watch(WatchArgs),
+    /// The output of a job, asked from its host
+    Logs(logs::LogsArgs),
+    /// End a run and stop its jobs; one that is over stays as it is
+    Cancel(CancelArgs),
+}
+
+/// A run.
+#[derive(Args)]
+pub struct RunId {
+    /// Id of the run, or at least 6 of its first or last characters
+    pub run: String,
+}
+
+#[derive(Args)]
+#[command(after_help = "Examples:
+  sortie runs list --state waiting
+  sortie runs list --flow fix-issue --limit 20 --json")]
+pub struct ListArgs {
+    /// Of this flow
+    #[arg(long, value_name = "NAME")]
+    flow: Option<String>,
+    /// In this state: queued, running, waiting, ending, paused, parked, succeeded, failed, cancelled, timed_out, dead
+    #[arg(long, value_name = "STATE")]
+    state: Option<String>,
+    /// Older than this run
+    #[arg(long, value_name = "RUN")]
+    before: Option<String>,
+    /// At most this many
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    limit: usize,
+}
+
+#[derive(Args)]
+#[command(after_help = "With --json, each line is an event as in `runs history`. Exits as the run ended: 0 succeeded, 1 otherwise,
+124 not over at --timeout.
+
+Example:
+  sortie runs watch run_0d... --timeout 1h")]
+pub struct WatchArgs {
+    #[command(flatten)]
+    id: RunId,
+    /// Exit with 124 after this long; the run goes on
+    #[arg(long, value_name = "DURATION", value_parser = super::duration)]
+    timeout: Option<u64>,
+    /// Only events numbered above this
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    after: u64,
+}
+
+#[derive(Args)]
+#[command(after_help = "Example:
+  sortie runs cancel run_0d... --reason 'wrong branch'")]
+pub struct CancelArgs {
+    #[command(flatten)]
+    id: RunId,
+    /// Why, for the history
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    #[command(flatten)]
+    key: Mutation,
+}
+
+/// Do it.
+pub async fn run(command: RunsCommand, context: &Context) -> Result<Done, Problem> {
+    let client = Client::new(context)?;
+    match command {
+        RunsCommand::List(args) => list(args, &client).await,
+        RunsCommand::Show(id) => {
+            let success = client.get(format!("/v1/runs/{}", segment(&id.run))).await?;
+            let text = run_text(&success.data);
+            Ok(Done::new(success, text))
+        }
+        RunsCommand::History(args) => history::run(args, &client).await,
+        RunsCommand::Watch(args) => watch(args, &client, context).await,
+        RunsCommand::Logs(args) => logs::run(args, &client, context).await,
+        RunsCommand::Cancel(args) => cancel(args, &client).await,
+    }
+}
+
+async fn list(args: ListArgs, client: &Client) -> Result<Done, Problem> {
+    let query = query(&[("flow", args.flow), ("state", args.state), ("before", args.before), ("limit", Some(args.limit.to_string()))]);
+    let success = client.get(format!("/v1/runs{query}")).await?;
+    let columns = [("RUN", "id"), ("FLOW", "flow"), ("RELEASE", "release"), ("STATE", "state"), ("CREATED", "created_at"), ("FAILURE", "failure.kind")];
+    let text = table::of(&success.data["runs"], &columns);
+    Ok(Done::new(success, text))
+}
+
+/// Events are a stream; how the run ended is the exit code, and where it did not succeed, the last line.
+async fn watch(args: WatchArgs, client: &Client, context: &Context) -> Result<Done, Problem> {
+    let run = client.get(format!("/v1/runs/{}", segment(&args.id.run))).await?;
+    let id = run.data["id"].as_str().unwrap_or(&args.id.run).to_owned();
+    follow(client, context.out, &id, args.timeout, Show::Events, args.after).await?;
+    Ok(Done::silent())
+}
+
+async fn cancel(args: CancelArgs, client: &Client) -> Result<Done, Problem> {
+    let success = client.post(format!("/v1/runs/{}/cancel", segment(&args.id.run)), json!({ "reason": args.reason }), &args.key).await?;
+    let word = if success.data["changed"] == json!(true) { "cancelled; now" } else { "was" };
+    let text = format!("{} {word} {}\n", table::cell(&success.data, "run"), table::cell(&success.data, "state"));
+    Ok(Done::new(success, text))
+}
+
+/// A run for people.
+#[must_use]
+pub fn run_text(run: &Value) -> String {
+    let mut text = table::fields(
+        run,
+        &[
+            ("run", "id"),
+            ("flow", "flow"),
+            ("release", "release"),
+            ("state", "state"),
+            ("failure", "failure.kind"),
+            ("created", "created_at"),
+            ("changed", "updated_at"),
+            ("deadline", "deadline_at"),
+            ("by", "actor"),
+            ("input", "input"),
+            ("value", "value"),
+        ],
+    );
+    if let Some(message) = run["failure"]["message"].as_str() {
+        text += &format!("\n{message}\n");
+    }
+    let any = |name: &str| run[name].as_array().is_some_and(|rows| !rows.is_empty());
+    if any("steps") {
+        let columns = [("STEP", "name"), ("KIND", "kind"), ("OPEN", "open"), ("ATTEMPTS", "attempts"), ("ID", "attempt|wait"), ("UNTIL", "deadline_at")];
+        text += &format!("\n{}", table::of(&run["steps"], &columns));
+    }
+    if any("attempts") {
+        let columns = [("ATTEMPT", "id"), ("CALL", "call"), ("NUMBER", "number"), ("STATE", "state"), ("HOST", "host"), ("STOPPING", "stopping")];
+        text += &format!("\n{}", table::of(&run["attempts"], &columns));
+    }
+    if any("due") {
+        text += &format!("\n{}", table::of(&run["due"], &[("WAITS FOR", "what"), ("OF", "subject"), ("UNTIL", "due_at")]));
+    }
+    text
+}

@@ -1,0 +1,30 @@
+//! Every bound of the operator API, with its reason.
+
+/// Bytes of a request's body: a bundle of the largest size, every character escaped.
+pub const BODY_BYTES: usize = 8 << 20;
+/// Characters of an idempotency key.
+pub const KEY_CHARS: usize = 128;
+/// Requests with an idempotency key that are worked on at once; more are refused as not available.
+pub const KEYS_IN_FLIGHT: usize = 1_024;
+/// Longest that a request for history may wait for news, in milliseconds: proxies give up after a minute.
+pub const HISTORY_WAIT_MS: u64 = 30_000;
+/// Between two looks for news of a run, in milliseconds.
+pub const HISTORY_LOOK_MS: u64 = 50;
+/// Largest such pause, in milliseconds: it doubles while nothing happens.
+pub const HISTORY_LOOK_CAP_MS: u64 = 400;
+/// Characters of an id that are enough to find the run it starts or ends.
+pub const SHORT_ID_CHARS: usize = 6;
+/// Runs that are looked through for a short id, newest first.
+pub const SHORT_ID_RUNS: usize = 5_000;
+/// Candidates that are named for a short id.
+pub const CANDIDATES: usize = 10;
+/// Events of one look while the end of a run is searched for its answer.
+pub const ANSWER_PAGE: u64 = 200;
+/// Characters of a release's notes, and of the reason of a cancel.
+pub const NOTES_CHARS: usize = 4_000;
+/// Characters of a host's name; it is a DNS label.
+pub const HOST_NAME_CHARS: usize = 63;
+/// Labels of a host.
+pub const HOST_LABELS: usize = 64;
+/// Longest that a test or an enrolment of a host may take in all, in milliseconds.
+pub const HOST_MS: u64 = 90_000;

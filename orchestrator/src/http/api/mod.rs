@@ -1,0 +1,31 @@
+//! The operator API under `/v1`: what the command line uses, one file per group of paths.
+//!
+//! Every request needs the operator's bearer token, also one for a path that is not there: the root layer
+//! ([`guard`]) refuses before anything is routed. Mutations carry an `Idempotency-Key` ([`idempotency`]).
+//! Answers are the envelope of [`crate::envelope`]. There is no browser console yet, so whatever a browser sends
+//! from a page (`Origin`, cross-site fetch metadata) is refused.
+
+mod answer;
+mod flows;
+mod guard;
+mod hosts;
+mod idempotency;
+mod launches;
+pub mod limits;
+mod logs;
+mod request;
+mod routes;
+mod run_ids;
+mod runs;
+mod runs_create;
+mod runs_history;
+mod runs_tokens;
+mod status;
+pub mod token;
+pub mod views;
+mod waits;
+
+pub use flows::judged;
+pub use idempotency::HEADER as IDEMPOTENCY_HEADER;
+pub use launches::RESERVED as LAUNCH_FLOW;
+pub use routes::{Api, routes};

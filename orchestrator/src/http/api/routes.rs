@@ -1,0 +1,92 @@
+//! The route table: built once, listed for the test that walks it.
+
+use super::token::{self, TokenDigest};
+use super::{flows, guard, hosts, idempotency, launches, logs, runs, runs_create, runs_history, runs_tokens, status, waits};
+use crate::app::App;
+use axum::Router;
+use axum::handler::Handler;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{MethodRouter, delete, get, post};
+use std::sync::Arc;
+
+/// What every handler sees.
+#[derive(Clone)]
+pub struct Api {
+    /// The program.
+    pub app: App,
+    /// The operator's token; without one everything is refused.
+    pub token: Option<TokenDigest>,
+    /// Idempotency keys that are being worked on.
+    pub(super) in_flight: Arc<idempotency::InFlight>,
+}
+
+/// The operator API of an installation, for its operator listener. The token is read here, once.
+pub fn routes(app: &App) -> Router {
+    let token = match token::read(&app.home.operator_token()) {
+        Ok(token) => Some(TokenDigest::of(token.expose())),
+        Err(problem) => {
+            tracing::error!(error = %problem, "the operator API refuses everything");
+            None
+        }
+    };
+    table(Api { app: app.clone(), token, in_flight: Arc::default() }).0
+}
+
+/// The router, and every method and path in it.
+pub(super) fn table(api: Api) -> (Router, Vec<(&'static str, &'static str)>) {
+    let mut table = Table { router: Router::new(), listed: Vec::new(), api: api.clone() };
+    table.get("/v1/status", status::show);
+    table.get("/v1/hosts", hosts::list);
+    table.post("/v1/hosts", hosts::add);
+    table.get("/v1/hosts/{name}", hosts::show);
+    table.delete("/v1/hosts/{name}", hosts::remove);
+    table.post("/v1/hosts/{name}/test", hosts::test);
+    table.get("/v1/flows", flows::list);
+    table.get("/v1/flows/{name}", flows::show);
+    table.post("/v1/flows/{name}/draft", flows::push);
+    table.post("/v1/flows/{name}/release", flows::release);
+    table.get("/v1/runs", runs::list);
+    table.post("/v1/runs", runs_create::create);
+    table.post("/v1/launches", launches::create);
+    table.get("/v1/runs/{id}", runs::show);
+    table.get("/v1/runs/{id}/steps", runs::steps);
+    table.get("/v1/runs/{id}/attempts", runs::attempts);
+    table.get("/v1/runs/{id}/history", runs_history::page);
+    table.get("/v1/runs/{id}/tokens", runs_tokens::show);
+    table.get("/v1/runs/{id}/logs", logs::chunk);
+    table.post("/v1/runs/{id}/cancel", runs::cancel);
+    table.unremembered_post("/v1/waits/{id}/credentials", waits::credentials);
+    let router = table.router.fallback(guard::no_such_path).method_not_allowed_fallback(guard::no_such_method);
+    let guarded = router.layer(from_fn_with_state(api.clone(), guard::guard)).with_state(api);
+    (guarded, table.listed)
+}
+
+struct Table {
+    router: Router<Api>,
+    listed: Vec<(&'static str, &'static str)>,
+    api: Api,
+}
+
+impl Table {
+    fn get<H: Handler<T, Api>, T: 'static>(&mut self, path: &'static str, handler: H) {
+        self.add("GET", path, get(handler));
+    }
+
+    fn post<H: Handler<T, Api>, T: 'static>(&mut self, path: &'static str, handler: H) {
+        self.add("POST", path, post(handler).layer(from_fn_with_state(self.api.clone(), idempotency::once)));
+    }
+
+    /// For answers that carry a secret: nothing of them may be kept.
+    fn unremembered_post<H: Handler<T, Api>, T: 'static>(&mut self, path: &'static str, handler: H) {
+        self.add("POST", path, post(handler));
+    }
+
+    fn delete<H: Handler<T, Api>, T: 'static>(&mut self, path: &'static str, handler: H) {
+        self.add("DELETE", path, delete(handler).layer(from_fn_with_state(self.api.clone(), idempotency::once)));
+    }
+
+    fn add(&mut self, method: &'static str, path: &'static str, route: MethodRouter<Api>) {
+        self.listed.push((method, path));
+        self.router = std::mem::take(&mut self.router).route(path, route);
+    }
+}

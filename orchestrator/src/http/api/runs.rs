@@ -1,0 +1,131 @@
+//! `GET /v1/runs`, `GET /v1/runs/{id}` with its steps and attempts, `POST /v1/runs/{id}/cancel`.
+
+use super::answer::Answer;
+use super::limits::ANSWER_PAGE;
+use super::request::{ACTOR, body, query, text};
+use super::routes::Api;
+use super::{run_ids, views};
+use crate::envelope::{Next, Problem, Success};
+use crate::error_code::ErrorCode;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::Uri;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use sortie_core::decide::Reply;
+use sortie_core::event::EventBody;
+use sortie_core::ids::RunId;
+use sortie_core::input::{InputBody, Scope};
+use sortie_core::state::RunState;
+use sortie_core::view::RunHead;
+use sortie_store::model::RunFilter;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ListQuery {
+    flow: Option<String>,
+    state: Option<String>,
+    before: Option<String>,
+    limit: Option<usize>,
+}
+
+/// Newest first, a page at a time.
+pub(super) async fn list(State(api): State<Api>, uri: Uri) -> Answer {
+    let asked: ListQuery = query(&uri)?;
+    let before = asked.before.as_deref().map(RunId::parse).transpose().map_err(|error| Problem::new(ErrorCode::Usage, error.to_string()))?;
+    if let Some(state) = &asked.state
+        && state != "waiting"
+        && RunState::parse(state).is_none()
+    {
+        let states: Vec<&str> = RunState::ALL.iter().map(|state| state.as_str()).chain(["waiting"]).collect();
+        return Err(Problem::new(ErrorCode::Usage, format!("`{state}` is no state of a run; there are {}", states.join(", "))));
+    }
+    let limit = asked.limit.unwrap_or(crate::limits::RUNS_PAGE).clamp(1, crate::limits::RUNS_PAGE);
+    let mut rows = api.app.store.runs(RunFilter { flow: asked.flow, state: asked.state, before, limit: limit + 1 }).await?;
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let last = if more { rows.last().map(|row| row.head.id.to_string()) } else { None };
+    let runs: Vec<Value> = rows.iter().map(|row| views::run(&row.head)).collect();
+    let success = Success::new(json!({ "runs": runs, "more": more, "before": last }));
+    Ok(match &last {
+        Some(last) => success.next(Next::look(&["runs", "list", "--before", last])),
+        None => success,
+    })
+}
+
+/// One run with everything that it waits for, and its answer.
+pub(super) async fn show(State(api): State<Api>, Path(id): Path<String>) -> Answer {
+    let head = run_ids::find(&api, &id).await?;
+    let store = &api.app.store;
+    let (steps, attempts, due) = (store.steps(&head.id).await?, store.attempts(&head.id).await?, store.due(&head.id).await?);
+    let mut view = views::run(&head);
+    view["steps"] = steps.iter().map(views::step).collect();
+    view["attempts"] = attempts.iter().map(views::attempt).collect();
+    view["due"] = due.iter().map(views::due).collect();
+    let (input, actor) = created(&api, &head.id).await?;
+    view["input"] = input;
+    view["actor"] = actor;
+    view["value"] = if head.state.is_over() || head.state == RunState::Ending { answer(&api, &head).await? } else { Value::Null };
+    let (id, over) = (head.id.as_str(), head.state.is_over());
+    let success = Success::new(view).next(Next::look(&["runs", "history", id]));
+    Ok(if over { success } else { success.next(Next::look(&["runs", "watch", id])).next(Next::act(&["runs", "cancel", id])) })
+}
+
+/// Input and actor, from the first event.
+async fn created(api: &Api, run: &RunId) -> Result<(Value, Value), Problem> {
+    match api.app.store.event(run, 1).await?.map(|event| event.body) {
+        Some(EventBody::RunCreated { input, actor, .. }) => Ok((input, actor.into())),
+        _ => Ok((Value::Null, Value::Null)),
+    }
+}
+
+/// What `run` returned: looked for from the end of the history, where it stands.
+async fn answer(api: &Api, head: &RunHead) -> Result<Value, Problem> {
+    let mut to = head.seq;
+    while to > 0 {
+        let after = to.saturating_sub(ANSWER_PAGE);
+        let page = api.app.store.history(&head.id, after, usize::try_from(to - after).unwrap_or(1)).await?;
+        let ending = page.into_iter().rev().find_map(|event| match event.body {
+            EventBody::RunEnding { value, .. } => Some(value.unwrap_or(Value::Null)),
+            _ => None,
+        });
+        if let Some(value) = ending {
+            return Ok(value);
+        }
+        to = after;
+    }
+    Ok(Value::Null)
+}
+
+/// The steps, in call order.
+pub(super) async fn steps(State(api): State<Api>, Path(id): Path<String>) -> Answer {
+    let head = run_ids::find(&api, &id).await?;
+    let steps = api.app.store.steps(&head.id).await?;
+    Ok(Success::new(json!({ "run": head.id, "steps": steps.iter().map(views::step).collect::<Value>() })))
+}
+
+/// The attempts, in order of their fence.
+pub(super) async fn attempts(State(api): State<Api>, Path(id): Path<String>) -> Answer {
+    let head = run_ids::find(&api, &id).await?;
+    let attempts = api.app.store.attempts(&head.id).await?;
+    Ok(Success::new(json!({ "run": head.id, "attempts": attempts.iter().map(views::attempt).collect::<Value>() })))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CancelBody {
+    reason: Option<String>,
+}
+
+/// End a run. One that is over stays as it is, and that is a success: `changed` says which.
+pub(super) async fn cancel(State(api): State<Api>, Path(id): Path<String>, bytes: Bytes) -> Answer {
+    let asked: CancelBody = body(&bytes)?;
+    let reason = text("reason", asked.reason)?;
+    let head = run_ids::find(&api, &id).await?;
+    let input = InputBody::Cancel { actor: ACTOR.to_owned(), reason };
+    let delivered = api.app.driver.deliver(Scope::Run(head.id.clone()), input).await?;
+    let now = run_ids::find(&api, head.id.as_str()).await?;
+    let changed = delivered.reply != Reply::Nothing;
+    let success = Success::new(json!({ "run": now.id, "changed": changed, "state": now.shown_state(), "over": now.state.is_over() }));
+    Ok(success.next(Next::look(&["runs", "watch", now.id.as_str()])).next(Next::look(&["runs", "show", now.id.as_str()])))
+}
