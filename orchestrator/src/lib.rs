@@ -1,11 +1,16 @@
 //! Launches coding agents on VMs over SSH and waits for them durably: all I/O and wiring of `sortie`.
 
 pub mod app;
+pub mod callback;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod demo;
 pub mod driver;
+pub mod envelope;
+pub mod error_code;
 pub mod failpoint;
+pub mod http;
 pub mod launcher;
 pub mod limits;
 pub mod serve;

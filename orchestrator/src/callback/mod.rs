@@ -18,7 +18,7 @@ pub use verify::{Admitted, WebhookHeaders};
 
 use crate::driver::Driver;
 use crate::failpoint;
-use parse::{Content, Fault, Parsed};
+use parse::{Content, Fault};
 use sortie_core::canonical;
 use sortie_core::decide::CallbackOutcome;
 use sortie_core::ids::{AttemptId, RunId};
@@ -173,12 +173,12 @@ async fn answered(driver: &Driver, post: Post, secret: &ProofSecret) -> Callback
 /// Parse, decide, commit.
 async fn take(driver: &Driver, post: Post) -> Result<answer::Taken, StoreError> {
     match parse::attempt(&post.event, post.attempt.as_str(), &post.body) {
-        Ok(Parsed { content: Content::Started, .. }) => deliver(driver, post, Said::Started).await,
-        Ok(Parsed { content: Content::Result(result), .. }) => {
+        Ok(Content::Started) => deliver(driver, post, Said::Started).await,
+        Ok(Content::Result(result)) => {
             let said = judge::said(driver, &post.run, &post.step, *result).await?;
             deliver(driver, post, said).await
         }
-        Ok(Parsed { content: Content::Alive { data, progress }, .. }) => beat(driver, post, data, progress).await,
+        Ok(Content::Alive { data, progress }) => beat(driver, post, data, progress).await,
         Err(Fault(message)) if post.event.kind == CallbackKind::Result => deliver(driver, post, Said::Invalid(message)).await,
         Err(Fault(message)) => Ok(answer::Taken::invalid(message)),
     }

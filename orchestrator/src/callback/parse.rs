@@ -12,12 +12,6 @@ use sortie_protocol::callback::{CallbackKind, Heartbeat, JobResult, Started};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Fault(pub(super) String);
 
-/// A body that is what it should be.
-#[derive(Debug)]
-pub(super) struct Parsed {
-    pub(super) content: Content,
-}
-
 /// What it says.
 #[derive(Debug)]
 pub(super) enum Content {
@@ -42,12 +36,12 @@ struct Envelope<T> {
 }
 
 /// The body of a callback about an attempt, for the event that its proof names.
-pub(super) fn attempt(event: &EventName, attempt: &str, body: &[u8]) -> Result<Parsed, Fault> {
+pub(super) fn attempt(event: &EventName, attempt: &str, body: &[u8]) -> Result<Content, Fault> {
     if event.kind != CallbackKind::Result && body.len() > BEAT_BYTES {
         return Err(Fault(format!("a body of this kind has at most {BEAT_BYTES} bytes")));
     }
     check_depth(body)?;
-    let content = match event.kind {
+    Ok(match event.kind {
         CallbackKind::Started => {
             envelope::<Started>(event, attempt, body)?;
             Content::Started
@@ -59,8 +53,7 @@ pub(super) fn attempt(event: &EventName, attempt: &str, body: &[u8]) -> Result<P
         }
         CallbackKind::Progress => Content::Alive { data: envelope::<Value>(event, attempt, body)?, progress: true },
         CallbackKind::Result => Content::Result(Box::new(envelope::<JobResult>(event, attempt, body)?)),
-    };
-    Ok(Parsed { content })
+    })
 }
 
 /// Any JSON of bounded depth.

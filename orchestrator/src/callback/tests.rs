@@ -12,7 +12,7 @@ fn event(kind: CallbackKind) -> EventName {
 }
 
 fn parse(kind: CallbackKind, body: &str) -> Result<Content, String> {
-    parse::attempt(&event(kind), ATTEMPT, body.as_bytes()).map(|parsed| parsed.content).map_err(|Fault(message)| message)
+    parse::attempt(&event(kind), ATTEMPT, body.as_bytes()).map_err(|Fault(message)| message)
 }
 
 fn progress(data: &str) -> String {
