@@ -60,6 +60,7 @@ impl Driver {
         let slots = Arc::new(Semaphore::new(limits::WORK_AT_ONCE[class as usize]));
         let mut stop = self.0.stop.subscribe();
         let mut under_way = JoinSet::new();
+        self.take_over(class).await;
         while !*stop.borrow_and_update() {
             while under_way.try_join_next().is_some() {}
             let Ok(first) = Arc::clone(&slots).acquire_owned().await else { break };
@@ -78,6 +79,14 @@ impl Driver {
             }
         }
         while under_way.join_next().await.is_some() {}
+    }
+
+    /// What a process before this one had claimed when it died is due again, without waiting for its leases (F012).
+    async fn take_over(&self, class: WorkClass) {
+        let until = self.0.clock.now().saturating_add_unsigned(limits::LEASE_MS);
+        if let Err(error) = self.0.store.give_back(class, until).await {
+            tracing::warn!(?class, %error, "work claimed before the start is left to its leases");
+        }
     }
 
     fn spawn_all(&self, claims: Vec<Claim>, first: OwnedSemaphorePermit, slots: &Arc<Semaphore>, under_way: &mut JoinSet<()>) {

@@ -40,6 +40,9 @@ pub trait Store: Send + Sync {
     fn postpone(&self, claim: Claim, until: Ms) -> Fut<'_, ()>;
     /// Remove claimed work without deciding anything, if the claim still holds.
     fn finish(&self, claim: Claim) -> Fut<'_, ()>;
+    /// Give back what an earlier process of this node had claimed of a class with a lease that ends at `until` or before; asked once,
+    /// before the first claim. Only one process has an SQLite store, so there it is every claim.
+    fn give_back(&self, class: WorkClass, until: Ms) -> Fut<'_, ()>;
     /// When the next work of a class is due; leased work counts at the end of its lease.
     fn next_due(&self, class: WorkClass) -> Fut<'_, Option<Ms>>;
     /// Claim the advance of a run: raises its fence, then reads what evaluation needs, up to the claimed head's `wake_seq` and `seq`.

@@ -19,5 +19,7 @@ DELETE FROM due WHERE run_no = (SELECT run.run_no FROM run WHERE run.id = ?1) AN
 -- name: postpone
 UPDATE due SET due_at = ?4, asked_at = NULL, fence = 0
 WHERE run_no = (SELECT run.run_no FROM run WHERE run.id = ?1) AND key = ?2 AND fence = ?3 AND fence > 0;
+-- name: give_back
+UPDATE due SET due_at = asked_at, asked_at = NULL, fence = 0 WHERE class = ?1 AND due_at <= ?2 AND asked_at IS NOT NULL;
 -- name: of_run
 SELECT key, coalesce(asked_at, due_at), fence FROM due WHERE run_no = ?1 ORDER BY 2, key;

@@ -25,6 +25,22 @@ pub(super) async fn a_claim_hides_work_until_its_lease_ends(world: &World) {
     assert_eq!(world.store.due(&run).await.unwrap().len(), 1, "the run's deadline stays");
 }
 
+/// F012: a process that died leaves no run waiting for its leases.
+pub(super) async fn f012_claims_of_a_dead_process_are_given_back(world: &World) {
+    world.run("build").await;
+    let now = world.now();
+    let old = world.claim(WorkClass::Advance, now).await.remove(0);
+    world.store.give_back(WorkClass::Timer, i64::MAX).await.unwrap();
+    world.store.give_back(WorkClass::Advance, now + 999).await.unwrap();
+    assert!(world.claim(WorkClass::Advance, now + 1).await.is_empty(), "neither another class nor a longer lease is given back");
+    world.store.give_back(WorkClass::Advance, now + 1_000).await.unwrap();
+    let new = world.claim(WorkClass::Advance, now + 1).await.remove(0);
+    assert_eq!((new.due_at, &new.work), (now, &old.work), "due when it was asked for");
+    let late = world.store.finish(old).await;
+    assert!(matches!(late, Err(StoreError::Fenced)), "{late:?}");
+    world.store.finish(new).await.unwrap();
+}
+
 pub(super) async fn a_put_survives_the_claim_before_it(world: &World) {
     let run = world.run("ask").await;
     world.advance(&run, vec![("a", wait()), ("b", wait())]).await;

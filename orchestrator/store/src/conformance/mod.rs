@@ -43,6 +43,7 @@ pub async fn run_all(fresh: impl AsyncFn() -> Arc<dyn Store>) {
         advance::two_evaluations_of_one_claim_decide_once,
         advance::events_after_the_claim_belong_to_the_next,
         due::a_claim_hides_work_until_its_lease_ends,
+        due::f012_claims_of_a_dead_process_are_given_back,
         due::a_put_survives_the_claim_before_it,
         due::work_that_is_finished_and_asked_again_has_another_fence,
         due::a_delivery_answers_its_claim_or_nothing,

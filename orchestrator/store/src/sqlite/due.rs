@@ -78,6 +78,11 @@ pub(super) fn postpone(db: &Connection, claim: &Claim, until: Ms) -> Result<(), 
     held(rows)
 }
 
+/// Give back what is claimed. The lock on the store says that nobody else is alive who could have claimed it.
+pub(super) fn give_back(db: &Connection, class: WorkClass, until: Ms) -> rusqlite::Result<()> {
+    db.prepare_cached(sqlite!("due", "give_back"))?.execute(params![class as u8, until]).map(drop)
+}
+
 /// A claim that touches no row is held no more.
 const fn held(rows: usize) -> Result<(), StoreError> {
     if rows == 1 { Ok(()) } else { Err(StoreError::Fenced) }

@@ -54,6 +54,10 @@ impl Store for SqliteStore {
         self.write(move |db| due::finish(db, &claim))
     }
 
+    fn give_back(&self, class: WorkClass, until: Ms) -> Fut<'_, ()> {
+        self.write(move |db| Ok(due::give_back(db, class, until)?))
+    }
+
     fn next_due(&self, class: WorkClass) -> Fut<'_, Option<Ms>> {
         self.read(move |db| Ok(due::next(db, class)?))
     }
