@@ -147,10 +147,13 @@ pub fn is_loopback(host: &url::Host<&str>) -> bool {
     }
 }
 
+/// What stands in a segment or a query as it is (RFC 3986: unreserved), but no dot: `..` is a path.
+const ESCAPED: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC.remove(b'_').remove(b'-').remove(b'~');
+
 /// A name or id as one segment of a path.
 #[must_use]
 pub fn segment(text: &str) -> String {
-    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+    percent_encoding::utf8_percent_encode(text, ESCAPED).to_string()
 }
 
 /// A query from the parts that are there.

@@ -26,6 +26,8 @@ mod table;
 mod token;
 mod waits;
 
+pub use schema::HISTORY as HISTORY_SCHEMA;
+
 use crate::envelope::Problem;
 use crate::error_code::{EXIT_DONE, ErrorCode};
 use clap::error::ErrorKind;

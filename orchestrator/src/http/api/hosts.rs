@@ -224,7 +224,8 @@ pub(super) async fn test(State(api): State<Api>, Path(name): Path<String>) -> An
     let now = move || clock.now();
     let report = in_time(api.app.ssh.test(&host, &now)).await?;
     let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-    let findings = findings(&report.facts, report.clock_skew_ms, api.app.config.audience());
+    let elsewhere = host.address != "localhost" && !host.address.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    let findings = findings(&report.facts, report.clock_skew_ms, api.app.config.audience(), elsewhere);
     let mut facts = serde_json::to_value(&report.facts).unwrap_or_default();
     if let Some(facts) = facts.as_object_mut() {
         facts.remove("marker");
@@ -246,7 +247,7 @@ pub(super) async fn test(State(api): State<Api>, Path(name): Path<String>) -> An
 }
 
 /// What is not right on a machine that answered, with its fix.
-fn findings(facts: &sortie_protocol::view::HostFacts, skew_ms: i64, public_url: &str) -> Value {
+fn findings(facts: &sortie_protocol::view::HostFacts, skew_ms: i64, public_url: &str, elsewhere: bool) -> Value {
     let mut found = Vec::new();
     let mut add = |what: String, fix: &str| found.push(json!({ "level": "warning", "message": what, "fix": fix }));
     if facts.free_bytes < 1 << 30 {
@@ -262,7 +263,7 @@ fn findings(facts: &sortie_protocol::view::HostFacts, skew_ms: i64, public_url: 
         );
     }
     let loopback = ["http://127.", "http://localhost", "http://[::1]"].iter().any(|start| public_url.starts_with(start));
-    if loopback {
+    if loopback && elsewhere {
         add(format!("callbacks go to {public_url}, which is the machine itself"), "set public_url in config.toml to an address that the machine can reach");
     }
     Value::Array(found)

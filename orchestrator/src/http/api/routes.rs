@@ -90,3 +90,7 @@ impl Table {
         self.router = std::mem::take(&mut self.router).route(path, route);
     }
 }
+
+#[cfg(test)]
+#[path = "routes_tests.rs"]
+mod tests;

@@ -7,6 +7,7 @@ use super::routes::Api;
 use super::{run_ids, views};
 use crate::envelope::{Next, Problem, Success};
 use crate::error_code::ErrorCode;
+use crate::failpoint;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::Uri;
@@ -124,6 +125,7 @@ pub(super) async fn cancel(State(api): State<Api>, Path(id): Path<String>, bytes
     let head = run_ids::find(&api, &id).await?;
     let input = InputBody::Cancel { actor: ACTOR.to_owned(), reason };
     let delivered = api.app.driver.deliver(Scope::Run(head.id.clone()), input).await?;
+    failpoint::hit("cancel_committed");
     let now = run_ids::find(&api, head.id.as_str()).await?;
     let changed = delivered.reply != Reply::Nothing;
     let success = Success::new(json!({ "run": now.id, "changed": changed, "state": now.shown_state(), "over": now.state.is_over() }));

@@ -135,3 +135,7 @@ fn merge(into: &mut Value, more: Value) {
         into.extend::<Map<String, Value>>(more);
     }
 }
+
+#[cfg(test)]
+#[path = "views_tests.rs"]
+mod tests;

@@ -1,0 +1,90 @@
+//! The published schema of histories fits what is printed: every kind of event, and no other.
+
+use super::event;
+use crate::cli::HISTORY_SCHEMA;
+use serde_json::{Value, json};
+use sortie_core::event::{Event, EventBody};
+
+const DIGEST: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+/// One event of every kind, with everything in it that can be.
+fn samples() -> Vec<EventBody> {
+    let id = |prefix: &str| format!("{prefix}_{}", "0123456789abcdefghijklmnopqrstuv0123");
+    let (run, attempt, wait) = (id("run"), id("att"), id("wait"));
+    let failure = json!({ "kind": "exit", "message": "exit code 3" });
+    let job = json!({ "job": { "on": { "name": "vm" }, "command": ["true"] } });
+    let handed = json!({ "host": "vm", "spec_digest": DIGEST, "kid": "key_a", "root": 1, "audience": "https://a.example", "issued_s": 1, "expires_s": 2, "launching_at": 3 });
+    [
+        json!({ "run_created": { "run": run, "flow": "f", "release": 0, "bundle": DIGEST, "engine": 1, "input": { "deadline_at": 5 }, "deadline_at": 5, "actor": "operator" } }),
+        json!({ "run_started": {} }),
+        json!({ "step_scheduled": { "call": 1, "step": "s", "spec": job, "deadline_at": 5 } }),
+        json!({ "step_scheduled": { "call": 2, "step": "w", "spec": { "wait": {} }, "deadline_at": 5, "wait": wait } }),
+        json!({ "step_recorded": { "call": 3, "step": "n", "spec": { "now": {} }, "value": 7 } }),
+        json!({ "step_completed": { "call": 2, "value": { "due_at": 1 }, "digest": DIGEST } }),
+        json!({ "attempt_scheduled": { "attempt": attempt, "call": 1, "number": 1, "fence": 1 } }),
+        json!({ "attempt_launching": { "attempt": attempt, "handed": handed } }),
+        json!({ "launch_deferred": { "attempt": attempt, "failure": failure } }),
+        json!({ "launch_unknown": { "attempt": attempt, "message": "cut" } }),
+        json!({ "attempt_launched": { "attempt": attempt, "created": true, "pid": 7, "boot_id": "b", "containment": "cgroup" } }),
+        json!({ "attempt_started": { "attempt": attempt } }),
+        json!({ "attempt_suspect": { "attempt": attempt, "last_seen": 9 } }),
+        json!({ "attempt_revived": { "attempt": attempt } }),
+        json!({ "attempt_result": { "attempt": attempt, "digest": DIGEST, "via": "callback", "result": {}, "failure": failure } }),
+        json!({ "attempt_failed": { "attempt": attempt, "failure": failure } }),
+        json!({ "attempt_stopping": { "attempt": attempt, "reason": "timed_out" } }),
+        json!({ "attempt_stopped": { "attempt": attempt, "evidence": "gone" } }),
+        json!({ "stop_unverified": { "attempt": attempt } }),
+        json!({ "retry_scheduled": { "call": 1, "after": attempt, "due_at": 11 } }),
+        json!({ "callback_kept": { "subject": attempt, "call": 1, "outcome": "late", "digest": DIGEST, "message": "m" } }),
+        json!({ "cancel_requested": { "actor": "operator", "reason": null } }),
+        json!({ "run_ending": { "outcome": "failed", "value": null, "failure": failure } }),
+        json!({ "run_ended": { "outcome": "failed" } }),
+        json!({ "run_parked": { "failure": failure } }),
+    ]
+    .into_iter()
+    .map(|body| serde_json::from_value(body).unwrap())
+    .collect()
+}
+
+fn history(events: &[Value]) -> Value {
+    json!({
+        "schema": 1,
+        "ok": true,
+        "data": {
+            "run": "run_0123456789abcdefghijklmnopqrstuv0123", "state": "failed", "over": true,
+            "last_seq": events.len().max(1), "after": events.len(), "more": false, "events": events,
+        },
+        "meta": { "next": [] },
+    })
+}
+
+fn shown() -> Vec<Value> {
+    samples().into_iter().enumerate().map(|(at, body)| event(&Event { seq: at as u64 + 1, at: 1_700_000_000_000, body })).collect()
+}
+
+#[test]
+fn every_kind_of_event_fits_the_published_schema() {
+    let schema: Value = serde_json::from_str(HISTORY_SCHEMA).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let events = shown();
+    for one in &events {
+        let errors: Vec<String> = validator.iter_errors(&history(std::slice::from_ref(one))).map(|error| format!("{error} at {}", error.instance_path())).collect();
+        assert!(errors.is_empty(), "{one}: {errors:?}");
+    }
+    let mut strange = events[1].clone();
+    strange["data"]["more"] = 1.into();
+    assert!(!validator.is_valid(&history(&[strange])), "a field that nobody documented");
+    let mut kinds: Vec<&str> = events.iter().filter_map(|event| event["kind"].as_str()).collect();
+    kinds.dedup();
+    assert_eq!(json!(kinds), schema["$defs"]["event"]["properties"]["kind"]["enum"], "the schema names each kind, in the order of the events' type");
+}
+
+#[test]
+fn times_are_rfc_3339_and_what_a_flow_said_stays_as_it_is() {
+    let events = shown();
+    assert_eq!(events[0]["at"], "2023-11-14T22:13:20.000Z");
+    assert_eq!(events[0]["data"]["deadline_at"], "1970-01-01T00:00:00.005Z");
+    assert_eq!(events[0]["data"]["input"], json!({ "deadline_at": 5 }));
+    assert_eq!(events[5]["data"]["value"], json!({ "due_at": 1 }));
+    assert_eq!(events[7]["data"]["handed"]["expires_at"], "1970-01-01T00:00:02.000Z");
+}

@@ -1,0 +1,241 @@
+//! The command line against a real server: envelopes, exit codes, keys, flows, runs, waits, tokens.
+
+mod cli_harness;
+
+use cli_harness::{Place, Server};
+use serde_json::{Value, json};
+use std::os::unix::fs::PermissionsExt;
+
+const ADDS: &str = r#"
+flow(name = "adds", description = "Adds one", input = {"a": int})
+def run(ctx, input):
+    return {"sum": input["a"] + 1}
+"#;
+const WAITS: &str = r#"
+flow(name = "waits", input = {})
+def run(ctx, input):
+    return wait("answer", timeout = "1h").value
+"#;
+
+#[test]
+fn usage_errors_are_envelopes_too() {
+    let place = Place { folder: tempfile::tempdir().unwrap(), url: None };
+    for args in [
+        &["nonsense"][..],
+        &[],
+        &["runs", "show"],
+        &["runs", "watch", "run_1", "--timeout", "soon"],
+        &["run", "f", "--draft", "--release", "1"],
+        &["host", "add", "a", "b@c", "--trust-on-first-use", "--host-key-fingerprint", "SHA256:x"],
+        &["launch", "--on", "vm"],
+        &["--json", "--text", "runs", "list"],
+        &["flow", "push", "--force", "--base", "x"],
+    ] {
+        place.run(args).fails(2, "usage");
+    }
+    let text = place.run(&["nonsense", "--text"]);
+    assert_eq!((text.code, text.stdout.as_str()), (2, ""));
+    assert!(text.stderr.contains("error: unrecognized subcommand"), "{}", text.stderr);
+    let help = place.run(&["runs", "logs", "--help"]);
+    assert_eq!(help.code, 0);
+    assert!(help.stdout.contains("Examples:"));
+}
+
+#[test]
+fn init_makes_a_private_home_once() {
+    let place = Place::new();
+    let mode = |name: &str| std::fs::metadata(place.home().join(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(""), mode("operator.token"), mode("keys"), mode("ssh/id_ed25519"), mode("config.toml")), (0o700, 0o600, 0o700, 0o600, 0o600));
+    let token = std::fs::read_to_string(place.home().join("operator.token")).unwrap();
+    assert!(token.trim().len() >= 43, "32 random bytes");
+    place.run(&["init"]).fails(5, "conflict");
+    assert_eq!(std::fs::read_to_string(place.home().join("operator.token")).unwrap(), token, "nothing was changed");
+    for (args, code) in [(&["--public-url", "http://a.example"][..], "usage"), (&["--listen", "0.0.0.0:1"], "usage"), (&["--public-url", "ftp://a"], "usage")] {
+        place.run(&[&["init", "--home", "other"], args].concat()).fails(2, code);
+        assert!(!place.path("other").exists());
+    }
+}
+
+#[test]
+fn without_a_server_commands_say_so_and_a_loose_token_is_refused() {
+    let mut place = Place::new();
+    place.url = Some("http://127.0.0.1:9".to_owned());
+    let envelope = place.run(&["runs", "list"]).fails(7, "unreachable");
+    assert_eq!(envelope["error"]["retryable"], true);
+    let token = place.home().join("operator.token");
+    std::fs::set_permissions(&token, std::fs::Permissions::from_mode(0o644)).unwrap();
+    place.run(&["runs", "list"]).fails(4, "insecure_file");
+    place.run(&["doctor"]).fails(1, "blocked");
+}
+
+#[test]
+fn another_token_is_not_allowed() {
+    let mut place = Place::new();
+    let _server = Server::start(&mut place);
+    let output = place.command(&["runs", "list"]).env("SORTIE_TOKEN", "another").output().unwrap();
+    assert_eq!(output.status.code(), Some(4));
+    assert!(!String::from_utf8_lossy(&output.stdout).contains("another\""), "the token that was given is not repeated");
+    let envelope: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(envelope["error"]["code"], "unauthorized");
+}
+
+#[test]
+fn flow_check_names_file_line_and_place_offline() {
+    let place = Place { folder: tempfile::tempdir().unwrap(), url: None };
+    let broken = place.flow("broken", "flow(name = \"x\", input = {})\ndef run(ctx, input):\n    return nothing_here\n");
+    let envelope = place.run(&["flow", "check", &broken]).fails(1, "flow_invalid");
+    let diagnostic = &envelope["error"]["details"]["diagnostics"][0];
+    assert_eq!((diagnostic["file"].as_str(), diagnostic["line"].as_u64()), (Some("flow.star"), Some(3)), "{diagnostic}");
+    let text = place.run(&["flow", "check", &broken, "--text"]);
+    assert!(text.code == 1 && text.stderr.contains("flow.star:3:12") && text.stderr.contains("^^^"), "{}", text.stderr);
+    let good = place.flow("good", ADDS);
+    assert_eq!(place.run(&["flow", "check", &good]).data()["manifest"]["name"], "adds");
+    place.run(&["flow", "check", "nowhere"]).fails(3, "not_found");
+}
+
+#[test]
+fn the_same_key_makes_one_run_and_another_request_under_it_is_refused() {
+    let mut place = Place::new();
+    let _server = Server::start(&mut place);
+    let flow = place.flow("adds", ADDS);
+    place.run(&["flow", "push", &flow]).data();
+    place.run(&["run", "adds", "--input", "{\"a\": 1}"]).fails(3, "not_found");
+    place.run(&["run", "adds", "--draft", "--input", "{\"a\": \"1\"}"]).fails(2, "invalid_input");
+    assert_eq!(place.run(&["flow", "release", "adds", "--notes", "first"]).data()["number"], 1);
+    let run = |input: &str| place.run(&["run", "adds", "--input", input, "--idempotency-key", "k-1"]);
+    let (first, second) = (run("{\"a\": 41}").json(), run("{\"a\": 41}").json());
+    assert_eq!(first["data"]["id"], second["data"]["id"]);
+    assert_eq!((&first["meta"]["replayed"], &second["meta"]["replayed"]), (&Value::Null, &json!(true)));
+    assert_eq!(first["meta"]["idempotency_key"], "k-1");
+    run("{\"a\": 42}").fails(5, "idempotency_key_reused");
+    assert_eq!(place.run(&["runs", "list"]).data()["runs"].as_array().unwrap().len(), 1);
+    let waited = place.run(&["run", "adds", "--input", "{\"a\": 1}", "--wait", "--timeout", "60s"]).json();
+    assert_eq!((&waited["data"]["state"], &waited["data"]["value"]), (&json!("succeeded"), &json!({"sum": 2})));
+    assert!(waited["meta"]["idempotency_key"].as_str().unwrap().starts_with("cli-"), "one is made where none is given");
+    let id = waited["data"]["id"].as_str().unwrap();
+    assert_eq!(place.run(&["runs", "show", &id[id.len() - 12..]]).data()["id"], id, "the end of an id is enough");
+    place.run(&["runs", "show", &id[..10]]).fails(2, "ambiguous");
+    place.run(&["runs", "show", "run_zzz"]).fails(3, "not_found");
+}
+
+#[test]
+fn a_push_over_somebody_elses_is_a_conflict_that_names_both() {
+    let mut place = Place::new();
+    let _server = Server::start(&mut place);
+    let (mine, theirs) = (place.flow("mine", ADDS), place.flow("theirs", &ADDS.replace("Adds one", "Adds one, theirs")));
+    let base = place.run(&["flow", "push", &mine]).data()["draft"].as_str().unwrap().to_owned();
+    assert_eq!(place.run(&["flow", "push", &mine]).data()["changed"], false);
+    let present = place.run(&["flow", "push", &theirs, "--base", &base]).data()["draft"].clone();
+    std::fs::write(place.path("mine/flow.star"), ADDS.replace("Adds one", "Adds one, mine")).unwrap();
+    let envelope = place.run(&["flow", "push", &mine]).fails(5, "conflict");
+    assert_eq!(envelope["error"]["details"], json!({ "base": base, "present": present }));
+    assert_eq!(place.run(&["flow", "show", "adds"]).data()["draft"], present, "nothing was written");
+    assert_eq!(place.run(&["flow", "push", &mine, "--force"]).data()["changed"], true);
+    let reserved = place.flow("reserved", &ADDS.replace("\"adds\"", "\"launch\""));
+    place.run(&["flow", "push", &reserved]).fails(4, "forbidden");
+}
+
+#[test]
+fn a_waiting_run_is_watched_answered_and_its_history_fits_the_schema() {
+    let mut place = Place::new();
+    let server = Server::start(&mut place);
+    let flow = place.flow("waits", WAITS);
+    place.run(&["flow", "push", &flow]).data();
+    let late = place.run(&["run", "waits", "--draft", "--wait", "--timeout", "1s"]).fails(124, "still_running");
+    let run = late["error"]["details"]["run"].as_str().unwrap().to_owned();
+    assert_eq!(late["meta"]["next"][0]["argv"], json!(["sortie", "runs", "watch", run]));
+    let shown = place.run(&["runs", "show", &run]).data();
+    assert_eq!(shown["state"], "waiting");
+    let wait = shown["steps"][0]["wait"].as_str().unwrap();
+
+    let handed = place.run(&["waits", "credentials", wait, "--out", "answer.curl"]);
+    assert_eq!(handed.data()["run"], run.as_str());
+    let file = place.path("answer.curl");
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    place.run(&["waits", "credentials", wait, "--out", "answer.curl"]).fails(2, "usage");
+    let config = std::fs::read_to_string(&file).unwrap();
+    let token = config.split("Bearer ").nth(1).unwrap().split('"').next().unwrap();
+    let signature = config.split("sig=").nth(1).unwrap().split('"').next().unwrap();
+    let tokens = place.run(&["token", "show", &run]);
+    assert_eq!(tokens.data()["waits"][0]["wait"], wait);
+    for secret in [token, signature] {
+        for printed in [&tokens.stdout, &handed.stdout, &handed.stderr, &server.logged()] {
+            assert!(!printed.contains(secret), "a secret was printed");
+        }
+        let store = std::fs::read(place.home().join("sortie.db")).unwrap();
+        let log = std::fs::read(place.home().join("sortie.db-wal")).unwrap_or_default();
+        assert!(![store, log].iter().any(|bytes| bytes.windows(secret.len()).any(|at| at == secret.as_bytes())), "a secret was stored");
+    }
+    verify(&place, token);
+
+    let cancelled = place.run(&["runs", "cancel", &run, "--reason", "not needed"]).data();
+    assert_eq!(cancelled["changed"], true);
+    let watched = place.run(&["runs", "watch", &run, "--timeout", "60s"]);
+    let lines: Vec<Value> = watched.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((watched.code, lines.last().unwrap()["error"]["code"].as_str()), (1, Some("run_failed")), "{}", watched.stdout);
+    assert_eq!(lines[0]["kind"], "run_created");
+    assert_eq!(place.run(&["runs", "cancel", &run]).data()["changed"], false, "cancelling twice is a success");
+
+    let schema: Value = serde_json::from_str(&place.run(&["schema", "history"]).stdout).unwrap();
+    let history = place.run(&["runs", "history", &run]).json();
+    let errors: Vec<String> = jsonschema::validator_for(&schema).unwrap().iter_errors(&history).map(|error| error.to_string()).collect();
+    assert!(errors.is_empty(), "{errors:?}");
+    let seqs: Vec<u64> = history["data"]["events"].as_array().unwrap().iter().filter_map(|event| event["seq"].as_u64()).collect();
+    assert_eq!(seqs, (1..=seqs.len() as u64).collect::<Vec<_>>());
+}
+
+/// The token of the wait, checked with a JWKS file alone.
+fn verify(place: &Place, token: &str) {
+    let jwks = place.run(&["keys", "jwks"]).stdout;
+    std::fs::write(place.path("jwks.json"), &jwks).unwrap();
+    let installation = place.run(&["status"]).data()["installation"]["id"].as_str().unwrap().to_owned();
+    // No home at all: nothing but the file.
+    let elsewhere = Place { folder: tempfile::tempdir().unwrap(), url: None };
+    let jwks = place.path("jwks.json").display().to_string();
+    let check = |issuer: &str, audience: &str, token: &str| {
+        elsewhere.run_with(&["token", "verify", "--jwks", &jwks, "--issuer", issuer, "--audience", audience], token.as_bytes())
+    };
+    let good = check(&installation, "http://127.0.0.1:9", token).data();
+    assert_eq!((&good["valid"], &good["claims"]["scope"]), (&json!(true), &json!("wait")));
+    let claim = |ran: cli_harness::Ran| ran.fails(1, "token_invalid")["error"]["details"]["claim"].clone();
+    assert_eq!(claim(check("inst_other", "http://127.0.0.1:9", token)), "iss");
+    assert_eq!(claim(check(&installation, "https://other.example", token)), "aud");
+    let (head, signature) = token.rsplit_once('.').unwrap();
+    let other = if signature.starts_with('A') { "B" } else { "A" };
+    let forged = check(&installation, "http://127.0.0.1:9", &format!("{head}.{other}{}", &signature[1..]));
+    assert_eq!(forged.fails(1, "token_invalid")["error"]["details"]["check"], "signature");
+}
+
+#[test]
+fn keys_rotate_and_are_revoked_only_when_meant() {
+    let place = Place::new();
+    let before = place.run(&["keys", "list"]).data();
+    let old = before["keys"][0]["kid"].as_str().unwrap().to_owned();
+    let changed = place.run(&["keys", "rotate"]).data();
+    assert_eq!(changed["retired"][0], old.as_str());
+    let after = place.run(&["keys", "list"]).data();
+    assert_eq!((&after["keys"][0]["state"], &after["keys"][1]["state"]), (&json!("retired"), &json!("active")));
+    place.run(&["keys", "revoke", &old]).fails(2, "usage");
+    assert_eq!(place.run(&["keys", "revoke", &old, "--yes"]).data()["changed"], true);
+    assert_eq!(place.run(&["keys", "revoke", &old, "--yes"]).data()["changed"], false);
+    place.run(&["keys", "revoke", "key_none", "--yes"]).fails(3, "not_found");
+    let jwks: Value = serde_json::from_str(&place.run(&["keys", "jwks"]).stdout).unwrap();
+    assert_eq!(jwks["keys"].as_array().unwrap().len(), 1, "a revoked key is not handed out");
+    let ring = std::fs::read_to_string(place.home().join("keys/ring.json")).unwrap();
+    let ring: Value = serde_json::from_str(&ring).unwrap();
+    let seed = ring["keys"].as_array().unwrap().iter().find_map(|key| key["seed"].as_str()).unwrap();
+    for args in [&["keys", "list"][..], &["keys", "jwks"], &["keys", "rotate"], &["doctor"]] {
+        assert!(!place.run(args).stdout.contains(seed), "{args:?} printed a private key");
+    }
+}
+
+#[test]
+fn a_host_that_is_not_there_and_one_that_nobody_vouches_for() {
+    let mut place = Place::new();
+    let _server = Server::start(&mut place);
+    assert_eq!(place.run(&["host", "list"]).data()["hosts"], json!([]));
+    place.run(&["host", "show", "vm"]).fails(3, "not_found");
+    place.run(&["launch", "--on", "vm", "--", "true"]).fails(3, "not_found");
+    place.run(&["host", "add", "vm", "me@127.0.0.1:9"]).fails(7, "unreachable");
+    place.run(&["host", "add", "Big", "me@127.0.0.1:9", "--trust-on-first-use"]).fails(2, "usage");
+}
