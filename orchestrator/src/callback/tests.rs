@@ -21,7 +21,8 @@ fn progress(data: &str) -> String {
 
 #[test]
 fn an_event_has_one_name() {
-    for id in ["att_x.result.3", "att_x.progress.03", "att_x.progress.+3", "att_x.progress.3 ", "att_xy.progress.3", "att_x.progress.", "x"] {
+    for id in ["att_x.result.3", "att_x.progress.03", "att_x.progress.+3", "att_x.progress.3 ", "att_xy.progress.3", "att_x.progress.", "x"]
+    {
         assert_eq!(EventName::of(ATTEMPT, CallbackKind::Progress, id), None, "{id}");
     }
     assert_eq!(event(CallbackKind::Progress).seq, 3);
@@ -56,7 +57,8 @@ fn wrong_types_and_missing_or_repeated_fields_are_refused() {
     ] {
         assert!(parse(CallbackKind::Progress, &good.replace(from, to)).is_err(), "{to}");
     }
-    let twice = good.replace("\"progress\"", "\"heartbeat\"").replace("{}", r#"{"silent_ms":1,"silent_ms":1,"stdout_bytes":0,"stderr_bytes":0}"#);
+    let twice =
+        good.replace("\"progress\"", "\"heartbeat\"").replace("{}", r#"{"silent_ms":1,"silent_ms":1,"stdout_bytes":0,"stderr_bytes":0}"#);
     assert!(parse(CallbackKind::Heartbeat, &twice).unwrap_err().contains("duplicate field `silent_ms`"));
 }
 

@@ -106,7 +106,9 @@ fn attempt(head: &CallbackHead<'_>, token: Arc<VerifiedToken>) -> Result<Admitte
     let event = head.webhook.id.and_then(|id| EventName::of(head.id, head.kind, id));
     let timestamp = head.webhook.timestamp.and_then(canonical_number);
     match (event, timestamp, head.webhook.signature) {
-        (Some(event), Some(timestamp), Some(signature)) => Ok(AdmittedAttempt { attempt, event, timestamp, signature: signature.to_owned(), token }),
+        (Some(event), Some(timestamp), Some(signature)) => {
+            Ok(AdmittedAttempt { attempt, event, timestamp, signature: signature.to_owned(), token })
+        }
         _ => Err(refused(head, &"no proof of this event")),
     }
 }

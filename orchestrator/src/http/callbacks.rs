@@ -3,10 +3,10 @@
 //! The path is matched as it stands on the wire: nothing is decoded, no slash is forgiven (F056). `Host` is never read,
 //! nothing is ever redirected (F047, F074).
 
+use super::health;
 use super::limits::{BODIES_KIB, REFUSED_RETRY_S, RefusalLimits};
 use super::problem::{json, method_not_allowed, not_found, problem, with_status};
 use super::refusals::Refusals;
-use super::health;
 use crate::callback::{self, CallbackHead, CallbackResponse, WebhookHeaders};
 use crate::driver::Driver;
 use crate::error_code::ErrorCode;
@@ -192,10 +192,21 @@ mod tests {
     #[test]
     fn f067_one_content_type() {
         let with = |value: &'static str| HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static(value))]);
-        for good in ["application/json", "application/json; charset=utf-8", "Application/JSON;charset=UTF-8", "application/json; charset=\"utf-8\""] {
+        for good in
+            ["application/json", "application/json; charset=utf-8", "Application/JSON;charset=UTF-8", "application/json; charset=\"utf-8\""]
+        {
             assert!(is_json(&with(good)), "{good}");
         }
-        for bad in ["", "text/json", "application/json; charset=utf-16", "application/json; charset=utf-8; x=y", "application/x-www-form-urlencoded", "application/json, text/html", "application/jsonx", "application/json; boundary=x"] {
+        for bad in [
+            "",
+            "text/json",
+            "application/json; charset=utf-16",
+            "application/json; charset=utf-8; x=y",
+            "application/x-www-form-urlencoded",
+            "application/json, text/html",
+            "application/jsonx",
+            "application/json; boundary=x",
+        ] {
             assert!(!is_json(&with(bad)), "{bad}");
         }
         assert!(!is_json(&HeaderMap::new()));

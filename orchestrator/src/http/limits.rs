@@ -67,10 +67,14 @@ impl Default for Limits {
     }
 }
 
-/// 8,192, or what the process's file descriptors allow.
 fn connections() -> usize {
-    let fds = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
-    usize::try_from(fds.saturating_sub(RESERVED_FDS).clamp(fds / 2, 8_192)).unwrap_or(8_192).max(1)
+    connections_within(rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX))
+}
+
+/// 8,192, or what this many file descriptors allow: there are two listeners, and others need some too.
+fn connections_within(fds: u64) -> usize {
+    let each = (fds.saturating_sub(RESERVED_FDS) / 2).max(fds / 4).clamp(1, 8_192);
+    usize::try_from(each).unwrap_or(8_192)
 }
 
 /// How many refusals are answered as such; beyond, the answer is 429. Whoever is not refused is never slowed down (F063).
@@ -94,3 +98,17 @@ impl Default for RefusalLimits {
 }
 
 const _: () = assert!(crate::limits::DRAIN_MS > 6_000);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn f008_two_full_listeners_leave_file_descriptors_to_the_store() {
+        for fds in [0, 1, 64, 256, 1_024, 20_000, u64::MAX] {
+            let both = 2 * connections_within(fds) as u64;
+            assert!(both >= 2 && (both <= fds / 2 || both <= fds.saturating_sub(RESERVED_FDS) || fds < 8), "{fds}: {both}");
+        }
+        assert_eq!(connections_within(1 << 20), 8_192);
+    }
+}

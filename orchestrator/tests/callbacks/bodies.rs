@@ -67,7 +67,8 @@ async fn f065_f067_encodings_and_types_that_are_not_ours_are_415() {
         let answer = job.result(2).with("Content-Encoding", Some(encoding)).send(&world).await;
         assert_eq!(answer.status, 415, "{encoding}");
     }
-    let types = ["text/json", "text/plain", "multipart/form-data; boundary=x", "application/json; charset=latin1", "application/jsonp", "*/*"];
+    let types =
+        ["text/json", "text/plain", "multipart/form-data; boundary=x", "application/json; charset=latin1", "application/jsonp", "*/*"];
     for content_type in types.map(Some).into_iter().chain([None]) {
         assert_eq!(job.result(2).with("Content-Type", content_type).send(&world).await.status, 415, "{content_type:?}");
     }

@@ -27,11 +27,19 @@ fn algorithm_games(world: &World, job: &Job) -> Vec<String> {
     let public = world.ring.jwks()["keys"][0]["x"].as_str().unwrap().to_owned();
     let public = URL_SAFE_NO_PAD.decode(public).unwrap();
     let typ = "sortie-callback+jwt";
-    let mut headers: Vec<String> = ["none", "None", "NONE", "noNE", "", "HS256", "HS512", "RS256", "PS256", "ES256", "ES256K", "Ed25519", "eddsa", "EdDSA "]
-        .iter()
-        .map(|alg| format!(r#"{{"typ":"{typ}","alg":"{alg}","kid":"{kid}"}}"#))
-        .collect();
-    for more in [r#""jku":"http://127.0.0.1:1/"#, r#""x5u":"http://127.0.0.1:1/"#, r#""crit":["b64"],"b64":""#, r#""zip":"DEF"#, r#""jwk":""#, r#""cty":"JWT"#] {
+    let mut headers: Vec<String> =
+        ["none", "None", "NONE", "noNE", "", "HS256", "HS512", "RS256", "PS256", "ES256", "ES256K", "Ed25519", "eddsa", "EdDSA "]
+            .iter()
+            .map(|alg| format!(r#"{{"typ":"{typ}","alg":"{alg}","kid":"{kid}"}}"#))
+            .collect();
+    for more in [
+        r#""jku":"http://127.0.0.1:1/"#,
+        r#""x5u":"http://127.0.0.1:1/"#,
+        r#""crit":["b64"],"b64":""#,
+        r#""zip":"DEF"#,
+        r#""jwk":""#,
+        r#""cty":"JWT"#,
+    ] {
         headers.push(format!(r#"{{"typ":"{typ}","alg":"EdDSA","kid":"{kid}",{more}"}}"#));
     }
     for kid in ["../../etc/passwd", "' OR 1=1", "\\u0000", "key_unknown", ""] {
@@ -130,7 +138,8 @@ async fn a_url_altered_at_any_position_is_refused() {
         post.query = query;
         assert_eq!(post.send(&world).await.status, 401, "{}", post.query);
     }
-    let expired = world.ring.sign_url(crate::support::PUBLIC_URL, world.installation(), job.attempt.as_str(), world.now() / 1_000 - 1).unwrap();
+    let expired =
+        world.ring.sign_url(crate::support::PUBLIC_URL, world.installation(), job.attempt.as_str(), world.now() / 1_000 - 1).unwrap();
     let mut post = job.result(2);
     post.query = expired.split_once('?').unwrap().1.to_owned();
     assert_eq!(post.send(&world).await.status, 401);

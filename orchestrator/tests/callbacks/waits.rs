@@ -36,7 +36,11 @@ async fn an_answer_against_the_schema_leaves_the_wait_open() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f041_an_answer_after_the_timeout_is_late() {
     let world = World::new().await;
-    let wait = world.wait(None).await;
+    let wait = world.wait_for(5, None).await;
+    let deadline_at = world.step(&wait.run).await.deadline_at;
+    while world.now() < deadline_at {
+        tokio::task::yield_now().await;
+    }
     let due = InputBody::TimerDue(Timer::Step(1));
     world.driver.deliver(Scope::Step(wait.run.clone(), 1), due).await.unwrap();
     let answer = wait.answer("1").send(&world).await;

@@ -9,9 +9,9 @@ pub mod job;
 use sortie::clock::Clock;
 use sortie::config::Config;
 use sortie::driver::{Driver, Evaluators};
+use sortie::http;
 use sortie::http::limits::{Limits, RefusalLimits};
 use sortie::launcher::{AskError, Asking, Launcher, Sent};
-use sortie::{clock, http};
 use sortie_core::call::{CallSpec, HostSelector, JobSpec, RetryPolicy, WaitSpec};
 use sortie_core::evaluation::{Command, End, Evaluation};
 use sortie_core::event::Event;
@@ -23,8 +23,8 @@ use sortie_core::limits;
 use sortie_core::view::{Step, StepKind};
 use sortie_keys::{CachedVerifier, KeyRing};
 use sortie_protocol::verb::Verb;
-use sortie_store::sqlite::SqliteStore;
 use sortie_store::Store;
+use sortie_store::sqlite::SqliteStore;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -57,8 +57,7 @@ pub struct World {
 }
 
 /// As many refusals as a test likes.
-pub const PATIENT: RefusalLimits =
-    RefusalLimits { burst: 1 << 20, per_second: 1 << 10, global_burst: 1 << 20, global_per_second: 1 << 10 };
+pub const PATIENT: RefusalLimits = RefusalLimits { burst: 1 << 20, per_second: 1 << 10, global_burst: 1 << 20, global_per_second: 1 << 10 };
 
 impl World {
     pub async fn new() -> Self {
@@ -133,7 +132,11 @@ impl World {
 
     /// A run with one wait.
     pub async fn wait(&self, schema: Option<serde_json::Value>) -> job::Wait {
-        let run = self.run(vec![("answer", CallSpec::Wait(WaitSpec { timeout_ms: 3_600_000, schema }))]).await;
+        self.wait_for(3_600_000, schema).await
+    }
+
+    pub async fn wait_for(&self, timeout_ms: u64, schema: Option<serde_json::Value>) -> job::Wait {
+        let run = self.run(vec![("answer", CallSpec::Wait(WaitSpec { timeout_ms, schema }))]).await;
         let step = self.step(&run).await;
         let StepKind::Wait { wait } = step.kind.clone() else { panic!("not a wait") };
         job::Wait::of(self, run, step, wait)
@@ -169,8 +172,4 @@ pub fn job_spec(result_schema: Option<serde_json::Value>) -> JobSpec {
         retry: RetryPolicy::default(),
         result_schema,
     }
-}
-
-pub fn rfc3339(at: Ms) -> String {
-    clock::rfc3339(at)
 }
