@@ -1,5 +1,7 @@
 //! The callback server over real TCP: outcomes, who is refused, what is bounded. By fault number where there is one.
 
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+
 mod support;
 
 #[path = "callbacks/bodies.rs"]

@@ -84,13 +84,13 @@ pub enum CollectError {
 ///
 /// # Errors
 /// The answer, where it ends here.
-pub fn admit(driver: &Driver, head: &CallbackHead<'_>) -> Result<Admitted, CallbackResponse> {
+pub fn admit(driver: &Driver, head: &CallbackHead<'_>) -> Result<Admitted, Box<CallbackResponse>> {
     if let Err(error) = driver.ring().reload_if_changed() {
         // A revocation that cannot be read would not hold: nothing is taken, and nothing is lost by that.
         tracing::error!(%error, "the key ring cannot be read; callbacks are put off");
-        return Err(answer::unavailable());
+        return Err(Box::new(answer::unavailable()));
     }
-    verify::admit(driver, head).map_err(|verify::Unauthorized| answer::unauthorized())
+    verify::admit(driver, head).map_err(|verify::Unauthorized| Box::new(answer::unauthorized()))
 }
 
 /// Proof, parse, decide, commit, answer.
@@ -121,7 +121,7 @@ pub async fn settle(driver: &Driver, admitted: Admitted, body: Vec<u8>) -> Callb
 pub async fn handle(driver: &Driver, head: &CallbackHead<'_>, body: Vec<u8>) -> CallbackResponse {
     match admit(driver, head) {
         Ok(admitted) => settle(driver, admitted, body).await,
-        Err(response) => response,
+        Err(response) => *response,
     }
 }
 

@@ -82,7 +82,7 @@ async fn take(State(state): State<Callbacks>, ConnectInfo(peer): ConnectInfo<Soc
         },
     };
     let response = match callback::admit(&state.driver, &head) {
-        Err(response) => response,
+        Err(response) => *response,
         Ok(admitted) => match state.read(body).await {
             Err(response) => return response,
             Ok((body, _held)) => callback::settle(&state.driver, admitted, body).await,

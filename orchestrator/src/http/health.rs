@@ -16,11 +16,14 @@ use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::Mutex;
 
+/// What was found, and when.
+type Look = (Instant, Result<(), &'static str>);
+
 /// The last look at what callbacks need. One look at a time: whoever comes meanwhile gets its answer.
 #[derive(Clone)]
 struct Readiness {
     driver: Driver,
-    last: Arc<Mutex<Option<(Instant, Result<(), &'static str>)>>>,
+    last: Arc<Mutex<Option<Look>>>,
 }
 
 /// `GET /healthz` and `GET /readyz`.
