@@ -33,7 +33,8 @@ struct ListQuery {
 /// Newest first, a page at a time.
 pub(super) async fn list(State(api): State<Api>, uri: Uri) -> Answer {
     let asked: ListQuery = query(&uri)?;
-    let before = asked.before.as_deref().map(RunId::parse).transpose().map_err(|error| Problem::new(ErrorCode::Usage, error.to_string()))?;
+    let before =
+        asked.before.as_deref().map(RunId::parse).transpose().map_err(|error| Problem::new(ErrorCode::Usage, error.to_string()))?;
     if let Some(state) = &asked.state
         && state != "waiting"
         && RunState::parse(state).is_none()
