@@ -104,8 +104,8 @@ pub struct Problem {
     pub details: Value,
     /// For people: what to do.
     pub hint: Option<String>,
-    /// Beside it.
-    pub meta: Meta,
+    /// Beside it; boxed, since a problem is the error of nearly every function here.
+    pub meta: Box<Meta>,
 }
 
 /// What the envelope carries of a [`Problem`].
@@ -123,7 +123,7 @@ impl Problem {
     /// An error without more.
     #[must_use]
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), details: json!({}), hint: None, meta: Meta::default() }
+        Self { code, message: message.into(), details: json!({}), hint: None, meta: Box::default() }
     }
 
     /// With what to do about it.
@@ -177,7 +177,7 @@ pub fn read(envelope: &Value) -> Result<Success, Problem> {
         Some(false) => {
             let error = envelope.get("error").and_then(|error| ProblemJson::deserialize(error).ok()).ok_or_else(foreign)?;
             let code = ErrorCode::parse(&error.code).unwrap_or(ErrorCode::Failed);
-            Err(Problem { code, message: error.message, details: error.details, hint: error.hint, meta })
+            Err(Problem { code, message: error.message, details: error.details, hint: error.hint, meta: Box::new(meta) })
         }
         None => Err(foreign()),
     }

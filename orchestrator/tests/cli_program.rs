@@ -1,5 +1,7 @@
 //! The command line against a real server: envelopes, exit codes, keys, flows, runs, waits, tokens.
 
+#![allow(clippy::unwrap_used)] // helpers of tests, which clippy does not see as such
+
 mod cli_harness;
 
 use cli_harness::{Place, Server};
@@ -45,12 +47,19 @@ fn usage_errors_are_envelopes_too() {
 fn init_makes_a_private_home_once() {
     let place = Place::new();
     let mode = |name: &str| std::fs::metadata(place.home().join(name)).unwrap().permissions().mode() & 0o777;
-    assert_eq!((mode(""), mode("operator.token"), mode("keys"), mode("ssh/id_ed25519"), mode("config.toml")), (0o700, 0o600, 0o700, 0o600, 0o600));
+    assert_eq!(
+        (mode(""), mode("operator.token"), mode("keys"), mode("ssh/id_ed25519"), mode("config.toml")),
+        (0o700, 0o600, 0o700, 0o600, 0o600)
+    );
     let token = std::fs::read_to_string(place.home().join("operator.token")).unwrap();
     assert!(token.trim().len() >= 43, "32 random bytes");
     place.run(&["init"]).fails(5, "conflict");
     assert_eq!(std::fs::read_to_string(place.home().join("operator.token")).unwrap(), token, "nothing was changed");
-    for (args, code) in [(&["--public-url", "http://a.example"][..], "usage"), (&["--listen", "0.0.0.0:1"], "usage"), (&["--public-url", "ftp://a"], "usage")] {
+    for (args, code) in [
+        (&["--public-url", "http://a.example"][..], "usage"),
+        (&["--listen", "0.0.0.0:1"], "usage"),
+        (&["--public-url", "ftp://a"], "usage"),
+    ] {
         place.run(&[&["init", "--home", "other"], args].concat()).fails(2, code);
         assert!(!place.path("other").exists());
     }
@@ -227,6 +236,70 @@ fn keys_rotate_and_are_revoked_only_when_meant() {
     for args in [&["keys", "list"][..], &["keys", "jwks"], &["keys", "rotate"], &["doctor"]] {
         assert!(!place.run(args).stdout.contains(seed), "{args:?} printed a private key");
     }
+}
+
+/// A port that was free a moment ago.
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+#[test]
+fn f118_a_launched_command_cannot_write_to_the_operators_terminal() {
+    let callbacks = format!("127.0.0.1:{}", free_port());
+    let (mut place, made) = Place::with(&callbacks, &format!("http://{callbacks}"));
+    let _server = Server::start(&mut place);
+    let vm = place.path("vm");
+    std::fs::create_dir(&vm).unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let authorized = sortie_keys::ssh::Identity::load(&place.home().join("ssh/id_ed25519"), None).unwrap();
+    assert_eq!(made["ssh_public_key"], authorized.public_line());
+    let host = runtime.block_on(sortie::ssh::embedded::EmbeddedHost::start(&vm, authorized.public_key().clone())).unwrap();
+    let target = format!("me@127.0.0.1:{}", host.port);
+    let root = vm.join("state").display().to_string();
+
+    let refused = place.run(&["host", "add", "vm", &target, "--root", &root]).fails(4, "host_untrusted");
+    let fingerprint = refused["error"]["details"]["offered"]["fingerprint"].as_str().unwrap().to_owned();
+    assert_eq!(refused["meta"]["next"][0]["argv"], json!(["sortie", "host", "add", "vm", target, "--host-key-fingerprint", fingerprint]));
+    let wrong = format!("SHA256:{}", "A".repeat(43));
+    place.run(&["host", "add", "vm", &target, "--root", &root, "--host-key-fingerprint", &wrong]).fails(4, "host_untrusted");
+    assert_eq!(place.run(&["host", "list"]).data()["hosts"], json!([]));
+    let added =
+        place.run(&["host", "add", "vm", &target, "--root", &root, "--label", "gpu", "--host-key-fingerprint", &fingerprint]).data();
+    assert_eq!((&added["host_keys"][0]["fingerprint"], &added["labels"]), (&json!(fingerprint), &json!(["gpu"])));
+    place.run(&["host", "add", "vm", &target, "--host-key-fingerprint", &fingerprint]).fails(5, "conflict");
+    assert!(place.run(&["host", "test", "vm"]).data()["phases"]["login_ms"].is_u64());
+
+    let script = r"printf 'a\033[2Jb\033]0;t\007c\302\233m \342\200\256d\n'";
+    let done = place.run(&["launch", "--on", "label:gpu", "--env", "X=1", "--wait", "--timeout", "60s", "--", "sh", "-c", script]).data();
+    assert_eq!((&done["state"], &done["value"]["exit_code"]), (&json!("succeeded"), &json!(0)), "{done}");
+    let run = done["id"].as_str().unwrap();
+    let text = place.run(&["runs", "logs", run, "--text"]);
+    assert_eq!((text.code, text.stdout.as_str()), (0, "abc d\n"), "{}", text.stderr);
+    let raw = place.run(&["runs", "logs", run, "--raw"]);
+    assert_eq!(raw.stdout, "a\u{1b}[2Jb\u{1b}]0;t\u{7}c\u{9b}m \u{202e}d\n");
+    for args in [
+        &["runs", "show", run][..],
+        &["runs", "logs", run],
+        &["runs", "history", run],
+        &["runs", "show", run, "--text"],
+        &["runs", "history", run, "--text"],
+    ] {
+        let printed = place.run(args).stdout;
+        let bad = printed.chars().find(|c| (c.is_control() && *c != '\n') || ('\u{202a}'..='\u{202e}').contains(c));
+        assert_eq!(bad, None, "{args:?} {printed:?}");
+    }
+    assert_eq!(place.run(&["runs", "logs", run]).data()["text"], raw.stdout, "JSON carries the text whole");
+
+    let failed = place.run(&["launch", "--on", "vm", "--wait", "--timeout", "60s", "--", "sh", "-c", "exit 3"]).fails(1, "run_failed");
+    assert_eq!(failed["error"]["details"]["run"]["failure"]["kind"], "check", "{failed}");
+    let tokens = place.run(&["token", "show", run]).data();
+    let came_back: Vec<&str> =
+        tokens["attempts"][0]["callbacks"].as_array().unwrap().iter().filter_map(|row| row["outcome"].as_str()).collect();
+    assert!(came_back.contains(&"accepted"), "{tokens}");
+    assert_eq!(tokens["attempts"][0]["key_state"], "active");
+    assert!(!tokens.to_string().contains("sig="), "no signature is shown");
+    assert_eq!(place.run(&["host", "remove", "vm"]).data()["removed"], true);
+    host.shutdown();
 }
 
 #[test]

@@ -70,7 +70,8 @@ impl Client {
     /// # Errors
     /// As [`Client::get`].
     pub async fn post(&self, path: impl Into<String>, body: Value, key: &super::Mutation) -> Result<Success, Problem> {
-        self.ask(Ask { method: "POST", path: path.into(), body: Some(body), key: Some(key.idempotency_key.clone()), ..Ask::default() }).await
+        self.ask(Ask { method: "POST", path: path.into(), body: Some(body), key: Some(key.idempotency_key.clone()), ..Ask::default() })
+            .await
     }
 
     /// Ask. The key of a mutation is put into the answer's meta, also where it failed: the same request may be sent again under it.
@@ -127,7 +128,8 @@ impl Client {
         }
         let problem = Problem::new(ErrorCode::Unreachable, format!("{} gave no answer: {cause}", self.base));
         match key {
-            Some(key) => problem.hint(format!("it may have been done; the same command with --idempotency-key {key} finds out without doing it twice")),
+            Some(key) => problem
+                .hint(format!("it may have been done; the same command with --idempotency-key {key} finds out without doing it twice")),
             None => problem,
         }
     }
@@ -159,6 +161,7 @@ pub fn segment(text: &str) -> String {
 /// A query from the parts that are there.
 #[must_use]
 pub fn query(parts: &[(&str, Option<String>)]) -> String {
-    let parts: Vec<String> = parts.iter().filter_map(|(name, value)| value.as_ref().map(|value| format!("{name}={}", segment(value)))).collect();
+    let parts: Vec<String> =
+        parts.iter().filter_map(|(name, value)| value.as_ref().map(|value| format!("{name}={}", segment(value)))).collect();
     if parts.is_empty() { String::new() } else { format!("?{}", parts.join("&")) }
 }

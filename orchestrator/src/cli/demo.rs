@@ -13,12 +13,14 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 #[derive(Args)]
-#[command(after_help = "Nothing is installed and nothing is left behind: an SSH host inside the program, a server on free ports, a temporary folder.
+#[command(
+    after_help = "Nothing is installed and nothing is left behind: an SSH host inside the program, a server on free ports, a temporary folder.
 With --host the jobs run on a real machine; it must reach --listen, or --public-url.
 
 Examples:
   sortie demo
-  sortie demo --host me@vm.example --known-hosts ~/.ssh/known_hosts --listen 10.0.0.5:7433 --identity ~/.ssh/id_ed25519")]
+  sortie demo --host me@vm.example --known-hosts ~/.ssh/known_hosts --listen 10.0.0.5:7433 --identity ~/.ssh/id_ed25519"
+)]
 pub struct DemoArgs {
     /// Run the jobs on this machine
     #[arg(long, value_name = "[USER@]ADDRESS[:PORT]", requires = "listen")]
@@ -47,14 +49,17 @@ pub fn run(args: DemoArgs) -> Result<Done, Problem> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| failed(error.to_string()))?;
     match runtime.block_on(demo::run(target)) {
         Ok(true) => Ok(Done::silent()),
-        Ok(false) => Err(Problem::new(ErrorCode::RunFailed, "the demo's run did not succeed; its history is above").next(Next::look(&["demo"]))),
+        Ok(false) => {
+            Err(Problem::new(ErrorCode::RunFailed, "the demo's run did not succeed; its history is above").next(Next::look(&["demo"])))
+        }
         Err(error) => Err(failed(format!("{error:#}"))),
     }
 }
 
 fn machine(args: &DemoArgs, host: &str, listen: SocketAddr) -> Result<Machine, Problem> {
     let target = Target::parse(host)?;
-    let absolute = |path: &PathBuf| std::path::absolute(path).map_err(|error| Problem::new(ErrorCode::Usage, format!("{}: {error}", path.display())));
+    let absolute =
+        |path: &PathBuf| std::path::absolute(path).map_err(|error| Problem::new(ErrorCode::Usage, format!("{}: {error}", path.display())));
     let expected = match &args.expected {
         ExpectedArgs { host_key_fingerprint: Some(text), .. } => Some(Expected::Fingerprint(text.clone())),
         ExpectedArgs { host_key_file: Some(path), .. } => Some(Expected::Keys(key_lines(&read_text(path)?))),

@@ -95,7 +95,12 @@ fn home(context: &Context, found: &mut Findings) {
     };
     let mode = metadata.permissions().mode() & 0o7777;
     if mode & 0o077 != 0 {
-        return found.bad("home", Level::Blocked, format!("{} has mode {mode:04o}", path.display()), format!("chmod 0700 {}", path.display()));
+        return found.bad(
+            "home",
+            Level::Blocked,
+            format!("{} has mode {mode:04o}", path.display()),
+            format!("chmod 0700 {}", path.display()),
+        );
     }
     found.ok("home", path.display().to_string());
     match token::read(&context.home.operator_token()) {
@@ -107,11 +112,15 @@ fn home(context: &Context, found: &mut Findings) {
 fn keys(context: &Context, found: &mut Findings) {
     match KeyRing::open(&context.home.keys()) {
         Ok(ring) => found.ok("keys", format!("generation {}, signing with {}", ring.generation(), ring.active_kid())),
-        Err(error) => found.bad("keys", Level::Blocked, error.to_string(), "restore the folder keys/ from a backup, or put its modes right"),
+        Err(error) => {
+            found.bad("keys", Level::Blocked, error.to_string(), "restore the folder keys/ from a backup, or put its modes right")
+        }
     }
     match Identity::load(&context.home.identity(), None) {
         Ok(identity) => found.ok("ssh_identity", identity.fingerprint()),
-        Err(error) => found.bad("ssh_identity", Level::Warning, error.to_string(), "hosts that use the installation's own key cannot be reached"),
+        Err(error) => {
+            found.bad("ssh_identity", Level::Warning, error.to_string(), "hosts that use the installation's own key cannot be reached")
+        }
     }
     let store = context.home.store();
     match std::fs::metadata(&store) {
@@ -131,7 +140,12 @@ fn configuration(context: &Context, found: &mut Findings) -> Option<String> {
     };
     found.ok("config", format!("callbacks at {}, operators at {}", config.listen, config.operator_listen));
     if !config.operator_listen.ip().is_loopback() {
-        found.bad("operator_listen", Level::Warning, format!("operators are listened to on {}, without TLS", config.operator_listen), "use loopback and an SSH tunnel");
+        found.bad(
+            "operator_listen",
+            Level::Warning,
+            format!("operators are listened to on {}, without TLS", config.operator_listen),
+            "use loopback and an SSH tunnel",
+        );
     }
     for path in config.tls.iter().flat_map(|tls| [&tls.certificate, &tls.key]).chain(&config.callback_ca) {
         if let Err(error) = std::fs::File::open(path) {
@@ -144,7 +158,12 @@ fn configuration(context: &Context, found: &mut Findings) -> Option<String> {
     let local = url::Url::parse(config.audience()).ok().and_then(|url| url.host().map(|host| super::client::is_loopback(&host)));
     if local == Some(true) {
         let message = format!("{} is this machine only: other machines cannot post results there", config.audience());
-        found.bad("public_url", Level::Warning, message, "set public_url to an address that the hosts can reach; until then results are collected over SSH");
+        found.bad(
+            "public_url",
+            Level::Warning,
+            message,
+            "set public_url to an address that the hosts can reach; until then results are collected over SSH",
+        );
     } else if config.plain_http && config.audience().starts_with("http://") {
         found.bad("public_url", Level::Warning, "callbacks go over plain HTTP", "use https unless you trust the network whole");
     }
@@ -167,10 +186,17 @@ async fn public_url(url: &str, found: &mut Findings) {
         Ok(answer) if answer.status().is_success() => found.ok("callbacks", format!("{url} answers, as seen from here")),
         Ok(answer) => {
             let message = format!("{url}/healthz answered {}", answer.status());
-            found.bad("callbacks", Level::Warning, message, "let the proxy in front pass /v1/callbacks/ and /healthz on to the callback listener");
+            found.bad(
+                "callbacks",
+                Level::Warning,
+                message,
+                "let the proxy in front pass /v1/callbacks/ and /healthz on to the callback listener",
+            );
         }
         Err(error) => {
-            let why = std::iter::successors(std::error::Error::source(&error), |error| error.source()).last().map_or_else(|| error.to_string(), ToString::to_string);
+            let why = std::iter::successors(std::error::Error::source(&error), |error| error.source())
+                .last()
+                .map_or_else(|| error.to_string(), ToString::to_string);
             let fix = "start the server, or make the address reachable; it may be reachable from the hosts all the same (a private CA, another network)";
             found.bad("callbacks", Level::Warning, format!("{url} is not reached from here: {why}"), fix);
         }
@@ -192,7 +218,12 @@ async fn server(context: &Context, reach_hosts: bool, found: &mut Findings) {
     found.ok("server", format!("version {}, installation {}", table::cell(&status, "version"), table::cell(&status, "installation.id")));
     let debts = status["debts"].as_u64().unwrap_or(0);
     if debts > 0 {
-        found.bad("debts", Level::Warning, format!("{debts} jobs could not be verified to be stopped"), "reach their hosts: `sortie host test NAME`");
+        found.bad(
+            "debts",
+            Level::Warning,
+            format!("{debts} jobs could not be verified to be stopped"),
+            "reach their hosts: `sortie host test NAME`",
+        );
     }
     hosts(&client, reach_hosts, found).await;
 }

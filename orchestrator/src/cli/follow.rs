@@ -91,7 +91,8 @@ fn still_running(run: &str, page: &Value, seen: u64) -> Problem {
 /// # Errors
 /// `run_failed`.
 pub fn ended(success: Success) -> Result<Success, Problem> {
-    let (run, state) = (success.data["id"].as_str().unwrap_or("the run").to_owned(), success.data["state"].as_str().unwrap_or("").to_owned());
+    let (run, state) =
+        (success.data["id"].as_str().unwrap_or("the run").to_owned(), success.data["state"].as_str().unwrap_or("").to_owned());
     if state == "succeeded" {
         return Ok(success);
     }

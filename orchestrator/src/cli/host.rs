@@ -123,7 +123,12 @@ pub async fn run(command: HostCommand, context: &Context) -> Result<Done, Proble
             Ok(Done::new(success, text))
         }
         HostCommand::Remove(args) => {
-            let ask = Ask { method: "DELETE", path: format!("/v1/hosts/{}", segment(&args.name)), key: Some(args.key.idempotency_key), ..Ask::default() };
+            let ask = Ask {
+                method: "DELETE",
+                path: format!("/v1/hosts/{}", segment(&args.name)),
+                key: Some(args.key.idempotency_key),
+                ..Ask::default()
+            };
             let success = Client::new(context)?.ask(ask).await?;
             let text = format!("removed {}; {} stays on the machine\n", args.name, table::cell(&success.data, "state_root"));
             Ok(Done::new(success, text))
@@ -133,7 +138,8 @@ pub async fn run(command: HostCommand, context: &Context) -> Result<Done, Proble
 
 async fn add(args: AddArgs, context: &Context) -> Result<Done, Problem> {
     let target = Target::parse(&args.target)?;
-    let absolute = |path: &PathBuf| std::path::absolute(path).map_err(|error| Problem::new(ErrorCode::Usage, format!("{}: {error}", path.display())));
+    let absolute =
+        |path: &PathBuf| std::path::absolute(path).map_err(|error| Problem::new(ErrorCode::Usage, format!("{}: {error}", path.display())));
     let expected = match &args.expected {
         ExpectedArgs { host_key_fingerprint: Some(text), .. } => Some(json!({ "fingerprint": text })),
         ExpectedArgs { host_key_file: Some(path), .. } => Some(json!({ "keys": key_lines(&read_text(path)?) })),
@@ -237,7 +243,8 @@ fn test_text(report: &Value) -> String {
         ],
     );
     for finding in report["findings"].as_array().map(Vec::as_slice).unwrap_or_default() {
-        text += &format!("{}: {}\n  fix: {}\n", table::cell(finding, "level"), table::cell(finding, "message"), table::cell(finding, "fix"));
+        text +=
+            &format!("{}: {}\n  fix: {}\n", table::cell(finding, "level"), table::cell(finding, "message"), table::cell(finding, "fix"));
     }
     text
 }

@@ -47,8 +47,11 @@ pub async fn run(args: InitArgs, context: &Context) -> Result<Done, Problem> {
     let home = &context.home;
     let config = config(args)?;
     if home.config().exists() {
-        let problem = Problem::new(ErrorCode::Conflict, format!("{} is an installation already; nothing was changed", home.path().display()));
-        return Err(problem.hint("edit its config.toml, or choose another folder with --home or SORTIE_HOME").next(Next::look(&["doctor"])));
+        let problem =
+            Problem::new(ErrorCode::Conflict, format!("{} is an installation already; nothing was changed", home.path().display()));
+        return Err(problem
+            .hint("edit its config.toml, or choose another folder with --home or SORTIE_HOME")
+            .next(Next::look(&["doctor"])));
     }
     make_folder(home.path())?;
     let made = setup::create(home, &config).await.map_err(not_made)?;
@@ -62,7 +65,16 @@ pub async fn run(args: InitArgs, context: &Context) -> Result<Done, Problem> {
         "plain_http": config.plain_http,
         "ssh_public_key": line,
     });
-    let fields = table::fields(&data, &[("home", "home"), ("installation", "installation"), ("callbacks at", "listen"), ("operators at", "operator_listen"), ("public URL", "public_url")]);
+    let fields = table::fields(
+        &data,
+        &[
+            ("home", "home"),
+            ("installation", "installation"),
+            ("callbacks at", "listen"),
+            ("operators at", "operator_listen"),
+            ("public URL", "public_url"),
+        ],
+    );
     let text = format!("{fields}\nPut this line into ~/.ssh/authorized_keys on each host:\n{line}\n");
     let success = Success::new(data).next(Next::act(&["serve"])).next(Next::act(&["host", "add", "NAME", "USER@ADDRESS"]));
     Ok(Done::new(success, text))
@@ -101,7 +113,8 @@ fn config(args: InitArgs) -> Result<Config, Problem> {
 fn make_folder(path: &Path) -> Result<(), Problem> {
     let occupied = std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some());
     if occupied {
-        let problem = Problem::new(ErrorCode::Conflict, format!("{} is not empty and no installation; nothing was changed", path.display()));
+        let problem =
+            Problem::new(ErrorCode::Conflict, format!("{} is not empty and no installation; nothing was changed", path.display()));
         return Err(problem.hint("choose another folder with --home or SORTIE_HOME"));
     }
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| failed(path, error))?;

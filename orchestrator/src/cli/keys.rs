@@ -46,7 +46,10 @@ pub fn run(command: KeysCommand, context: &Context) -> Result<Done, Problem> {
         KeysCommand::List => Ok(list(&ring)),
         KeysCommand::Rotate => ring.rotate(now).map(changed).map_err(problem),
         KeysCommand::Revoke(args) if !args.yes => {
-            let problem = Problem::new(ErrorCode::Usage, format!("revoking `{}` refuses all callbacks made under it, at once and for ever; say --yes", args.key));
+            let problem = Problem::new(
+                ErrorCode::Usage,
+                format!("revoking `{}` refuses all callbacks made under it, at once and for ever; say --yes", args.key),
+            );
             Err(problem.next(Next::act(&["keys", "revoke", &args.key, "--yes"])).next(Next::look(&["keys", "list"])))
         }
         KeysCommand::Revoke(args) => match ring.revoke(&args.key, now) {
@@ -86,10 +89,22 @@ fn life(life: &Life, mut of: Value) -> Value {
 
 fn list(ring: &KeyRing) -> Done {
     let view = ring.list();
-    let keys: Vec<Value> = view.keys.iter().map(|key| life(&key.life, json!({ "kid": key.kid, "kind": "signing key", "public": key.public }))).collect();
-    let roots: Vec<Value> = view.roots.iter().map(|root| life(&root.life, json!({ "kid": root.kid, "kind": "root", "generation": root.generation }))).collect();
+    let keys: Vec<Value> =
+        view.keys.iter().map(|key| life(&key.life, json!({ "kid": key.kid, "kind": "signing key", "public": key.public }))).collect();
+    let roots: Vec<Value> =
+        view.roots.iter().map(|root| life(&root.life, json!({ "kid": root.kid, "kind": "root", "generation": root.generation }))).collect();
     let rows: Value = keys.iter().chain(&roots).cloned().collect();
-    let text = table::of(&rows, &[("KIND", "kind"), ("ID", "kid"), ("GENERATION", "generation"), ("STATE", "state"), ("CREATED", "created_at"), ("ENDED", "revoked_at|retired_at")]);
+    let text = table::of(
+        &rows,
+        &[
+            ("KIND", "kind"),
+            ("ID", "kid"),
+            ("GENERATION", "generation"),
+            ("STATE", "state"),
+            ("CREATED", "created_at"),
+            ("ENDED", "revoked_at|retired_at"),
+        ],
+    );
     Done::new(Success::new(json!({ "generation": view.generation, "keys": keys, "roots": roots })), text)
 }
 

@@ -20,7 +20,8 @@ pub fn of(rows: &Value, columns: &[(&str, &str)]) -> String {
 /// Lines of `name  value` from an object; what is null is left out.
 #[must_use]
 pub fn fields(of: &Value, fields: &[(&str, &str)]) -> String {
-    let shown: Vec<(&str, String)> = fields.iter().map(|(name, path)| (*name, cell(of, path))).filter(|(_, text)| !text.is_empty()).collect();
+    let shown: Vec<(&str, String)> =
+        fields.iter().map(|(name, path)| (*name, cell(of, path))).filter(|(_, text)| !text.is_empty()).collect();
     let width = shown.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     shown.into_iter().map(|(name, text)| format!("{name:width$}  {text}\n")).collect()
 }

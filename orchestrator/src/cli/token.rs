@@ -78,10 +78,11 @@ pub fn verify(args: &VerifyArgs, context: &Context) -> Result<Done, Problem> {
     };
     let expect = Expect { issuer: &issuer, audiences: &audiences, now_s: Clock::system().now_s(), leeway_s: LEEWAY_S };
     let verdict = match &args.jwks {
-        Some(path) => verify_with_jwks(&jwks(&read_text(path)?), token, &expect).map_err(|error| {
-            Problem::new(ErrorCode::Usage, format!("{}: {error}", path.display()))
-        })?,
-        None => KeyRing::open(&context.home.keys()).map_err(|error| Problem::new(ErrorCode::Failed, error.to_string()))?.verify(token, &expect),
+        Some(path) => verify_with_jwks(&jwks(&read_text(path)?), token, &expect)
+            .map_err(|error| Problem::new(ErrorCode::Usage, format!("{}: {error}", path.display())))?,
+        None => {
+            KeyRing::open(&context.home.keys()).map_err(|error| Problem::new(ErrorCode::Failed, error.to_string()))?.verify(token, &expect)
+        }
     };
     match verdict {
         Ok(verified) => {
@@ -90,7 +91,18 @@ pub fn verify(args: &VerifyArgs, context: &Context) -> Result<Done, Problem> {
             for (name, at) in [("issued_at", claims.iat), ("counts_from", claims.nbf), ("expires_at", claims.exp)] {
                 data[name] = rfc3339(at.saturating_mul(1_000)).into();
             }
-            let shown = [("installation", "claims.iss"), ("for", "claims.aud"), ("run", "claims.sub"), ("speaks for", "claims.jti"), ("step", "claims.step"), ("fence", "claims.fence"), ("scope", "claims.scope"), ("issued", "issued_at"), ("expires", "expires_at"), ("key", "kid")];
+            let shown = [
+                ("installation", "claims.iss"),
+                ("for", "claims.aud"),
+                ("run", "claims.sub"),
+                ("speaks for", "claims.jti"),
+                ("step", "claims.step"),
+                ("fence", "claims.fence"),
+                ("scope", "claims.scope"),
+                ("issued", "issued_at"),
+                ("expires", "expires_at"),
+                ("key", "kid"),
+            ];
             let text = format!("valid\n{}", table::fields(&data, &shown));
             Ok(Done::new(Success::new(data), text))
         }
@@ -149,7 +161,12 @@ fn show_text(data: &Value) -> String {
         for one in data[of].as_array().map(Vec::as_slice).unwrap_or_default() {
             text += &table::fields(one, &shown);
             for callback in one["callbacks"].as_array().map(Vec::as_slice).unwrap_or_default() {
-                text += &format!("came back  {} {} {}\n", table::cell(callback, "at"), table::cell(callback, "outcome"), table::cell(callback, "id"));
+                text += &format!(
+                    "came back  {} {} {}\n",
+                    table::cell(callback, "at"),
+                    table::cell(callback, "outcome"),
+                    table::cell(callback, "id")
+                );
             }
             text.push('\n');
         }

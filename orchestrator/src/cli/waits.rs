@@ -55,7 +55,8 @@ pub async fn run(command: WaitsCommand, context: &Context) -> Result<Done, Probl
         "schema": answer.data["schema"],
         "use": format!("curl -K {shown} -d '{{...}}'"),
     });
-    let text = format!("{}answer it with: {}\n", table::fields(&data, &[("file", "file"), ("until", "deadline_at")]), table::cell(&data, "use"));
+    let text =
+        format!("{}answer it with: {}\n", table::fields(&data, &[("file", "file"), ("until", "deadline_at")]), table::cell(&data, "use"));
     Ok(Done::new(Success::new(data), text))
 }
 

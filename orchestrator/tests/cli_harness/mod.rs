@@ -18,7 +18,8 @@ impl Ran {
     /// The one envelope on standard output.
     #[track_caller]
     pub fn json(&self) -> Value {
-        let value: Value = serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {:?} {:?}", self.stdout, self.stderr));
+        let value: Value =
+            serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {:?} {:?}", self.stdout, self.stderr));
         assert_eq!(value["schema"], 1, "{value}");
         assert!(value["ok"].is_boolean() && value["meta"]["next"].is_array(), "{value}");
         assert_eq!(value["ok"] == true, self.code == 0, "{value}");
@@ -52,12 +53,17 @@ pub struct Place {
 }
 
 impl Place {
-    /// A home that `sortie init` made.
+    /// A home that `sortie init` made; no callback reaches its server.
     pub fn new() -> Self {
+        Self::with("127.0.0.1:0", "http://127.0.0.1:9").0
+    }
+
+    /// As [`Place::new`], with these addresses; and what `init` said.
+    pub fn with(listen: &str, public_url: &str) -> (Self, Value) {
         let place = Self { folder: tempfile::tempdir().unwrap(), url: None };
-        let made = place.run(&["init", "--listen", "127.0.0.1:0", "--operator-listen", "127.0.0.1:0", "--public-url", "http://127.0.0.1:9", "--plain-http"]);
-        made.data();
-        place
+        let made =
+            place.run(&["init", "--listen", listen, "--operator-listen", "127.0.0.1:0", "--public-url", public_url, "--plain-http"]).data();
+        (place, made)
     }
 
     pub fn home(&self) -> PathBuf {

@@ -67,6 +67,8 @@ pub fn checked(bundle: &Bundle) -> Result<CheckReport, Problem> {
             other => Err(failed(format!("the worker answered {other:?}"))),
         },
         CallResult::Died(death) => Err(Problem::new(ErrorCode::FlowInvalid, death.hint)),
-        CallResult::TimedOut => Err(Problem::new(ErrorCode::FlowInvalid, format!("checking the flow took longer than {} s", CHECK_MS / 1_000))),
+        CallResult::TimedOut => {
+            Err(Problem::new(ErrorCode::FlowInvalid, format!("checking the flow took longer than {} s", CHECK_MS / 1_000)))
+        }
     }
 }

@@ -21,7 +21,8 @@ pub struct ShowArgs {
 /// All flows.
 pub async fn list(context: &Context) -> Result<Done, Problem> {
     let success = Client::new(context)?.get("/v1/flows").await?;
-    let columns = [("NAME", "name"), ("LIVE", "live"), ("UNRELEASED", "unreleased"), ("DRAFT AT", "draft_at"), ("DESCRIPTION", "description")];
+    let columns =
+        [("NAME", "name"), ("LIVE", "live"), ("UNRELEASED", "unreleased"), ("DRAFT AT", "draft_at"), ("DESCRIPTION", "description")];
     let text = table::of(&success.data["flows"], &columns);
     Ok(Done::new(success, text))
 }
@@ -34,11 +35,20 @@ pub async fn show(args: &ShowArgs, context: &Context) -> Result<Done, Problem> {
 }
 
 fn flow_text(flow: &Value) -> String {
-    let fields = [("name", "name"), ("description", "description"), ("draft", "draft"), ("draft at", "draft_at"), ("live", "live"), ("unreleased", "unreleased"), ("deadline ms", "manifest.deadline_ms")];
+    let fields = [
+        ("name", "name"),
+        ("description", "description"),
+        ("draft", "draft"),
+        ("draft at", "draft_at"),
+        ("live", "live"),
+        ("unreleased", "unreleased"),
+        ("deadline ms", "manifest.deadline_ms"),
+    ];
     let mut text = table::fields(flow, &fields);
     for (name, field) in flow["manifest"]["input"].as_object().into_iter().flatten() {
         let default = field.get("default").map(|value| format!(" = {value}")).unwrap_or_default();
-        text += &format!("input  {}: {}{}\n", super::super::clean::line(name), table::cell(field, "type"), super::super::clean::line(&default));
+        text +=
+            &format!("input  {}: {}{}\n", super::super::clean::line(name), table::cell(field, "type"), super::super::clean::line(&default));
     }
     let columns = [("RELEASE", "number"), ("LIVE", "live"), ("AT", "at"), ("BY", "actor"), ("DIGEST", "digest"), ("NOTES", "notes")];
     text += "\n";

@@ -1,8 +1,8 @@
 //! `sortie runs history`.
 
 use super::RunId;
-use crate::cli::client::{Client, segment};
 use crate::cli::clean;
+use crate::cli::client::{Client, segment};
 use crate::cli::limits::HISTORY_EVENTS;
 use crate::cli::output::Done;
 use crate::cli::table;
@@ -76,5 +76,7 @@ pub fn event_line(event: &Value) -> String {
     .map(|(name, text)| if name.is_empty() { text } else { format!("{name}={text}") })
     .collect();
     let said: String = clean::line(&said.join(" ")).chars().take(LINE_CHARS).collect();
-    format!("{:>5}  {}  {:<18} {said}", table::cell(event, "seq"), table::cell(event, "at"), table::cell(event, "kind")).trim_end().to_owned()
+    format!("{:>5}  {}  {:<18} {said}", table::cell(event, "seq"), table::cell(event, "at"), table::cell(event, "kind"))
+        .trim_end()
+        .to_owned()
 }

@@ -101,7 +101,7 @@ async fn stream(args: LogsArgs, first: Chunk, client: &Client, context: &Context
     loop {
         show(&args, context, &mut pieces, &chunk_now);
         let (at, rest, open) = (chunk_now.next, chunk_now.total > chunk_now.next, chunk_now.open);
-        if !rest && !(open && args.follow) {
+        if !(rest || open && args.follow) {
             break;
         }
         if !rest || chunk_now.bytes.is_empty() {

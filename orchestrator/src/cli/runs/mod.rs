@@ -108,7 +108,14 @@ pub async fn run(command: RunsCommand, context: &Context) -> Result<Done, Proble
 async fn list(args: ListArgs, client: &Client) -> Result<Done, Problem> {
     let query = query(&[("flow", args.flow), ("state", args.state), ("before", args.before), ("limit", Some(args.limit.to_string()))]);
     let success = client.get(format!("/v1/runs{query}")).await?;
-    let columns = [("RUN", "id"), ("FLOW", "flow"), ("RELEASE", "release"), ("STATE", "state"), ("CREATED", "created_at"), ("FAILURE", "failure.kind")];
+    let columns = [
+        ("RUN", "id"),
+        ("FLOW", "flow"),
+        ("RELEASE", "release"),
+        ("STATE", "state"),
+        ("CREATED", "created_at"),
+        ("FAILURE", "failure.kind"),
+    ];
     let text = table::of(&success.data["runs"], &columns);
     Ok(Done::new(success, text))
 }
@@ -152,11 +159,19 @@ pub fn run_text(run: &Value) -> String {
     }
     let any = |name: &str| run[name].as_array().is_some_and(|rows| !rows.is_empty());
     if any("steps") {
-        let columns = [("STEP", "name"), ("KIND", "kind"), ("OPEN", "open"), ("ATTEMPTS", "attempts"), ("ID", "attempt|wait"), ("UNTIL", "deadline_at")];
+        let columns = [
+            ("STEP", "name"),
+            ("KIND", "kind"),
+            ("OPEN", "open"),
+            ("ATTEMPTS", "attempts"),
+            ("ID", "attempt|wait"),
+            ("UNTIL", "deadline_at"),
+        ];
         text += &format!("\n{}", table::of(&run["steps"], &columns));
     }
     if any("attempts") {
-        let columns = [("ATTEMPT", "id"), ("CALL", "call"), ("NUMBER", "number"), ("STATE", "state"), ("HOST", "host"), ("STOPPING", "stopping")];
+        let columns =
+            [("ATTEMPT", "id"), ("CALL", "call"), ("NUMBER", "number"), ("STATE", "state"), ("HOST", "host"), ("STOPPING", "stopping")];
         text += &format!("\n{}", table::of(&run["attempts"], &columns));
     }
     if any("due") {

@@ -129,7 +129,11 @@ fn pushed(flow: &FlowRow, changed: bool) -> Success {
 fn conflict(name: &str, base: Option<String>, before: Option<FlowRow>, message: &str) -> Problem {
     let present = before.and_then(|flow| flow.draft.or(flow.live_digest));
     let shown = |digest: &Option<String>| digest.clone().unwrap_or_else(|| "nothing".to_owned());
-    let text = format!("somebody else has changed `{name}`: your edit started from {}, the server has {} ({message})", shown(&base), shown(&present));
+    let text = format!(
+        "somebody else has changed `{name}`: your edit started from {}, the server has {} ({message})",
+        shown(&base),
+        shown(&present)
+    );
     let problem = Problem::new(ErrorCode::Conflict, text).details(json!({ "base": base, "present": present }));
     problem
         .hint("look at what is there, put both together, and push with --base of the present digest; or overwrite it with --force")

@@ -165,7 +165,9 @@ pub(super) async fn add(State(api): State<Api>, bytes: Bytes) -> Answer {
     if let Some(facts) = shown["facts"].as_object_mut() {
         facts.remove("marker");
     }
-    Ok(Success::new(shown).next(Next::look(&["host", "test", &host.name])).next(Next::act(&["launch", "--on", &host.name, "--wait", "--", "uname", "-a"])))
+    Ok(Success::new(shown)
+        .next(Next::look(&["host", "test", &host.name]))
+        .next(Next::act(&["launch", "--on", &host.name, "--wait", "--", "uname", "-a"])))
 }
 
 fn taken(name: &str) -> Problem {
@@ -182,7 +184,9 @@ fn fitting(asked: &AddBody) -> Result<Login, Problem> {
     if asked.address.is_empty() || asked.user.is_empty() || asked.port == 0 {
         return usage("a host needs an address, a user and a port".to_owned());
     }
-    if asked.labels.len() > HOST_LABELS || asked.labels.iter().any(|label| label.is_empty() || label.len() > HOST_NAME_CHARS || !letters(label)) {
+    if asked.labels.len() > HOST_LABELS
+        || asked.labels.iter().any(|label| label.is_empty() || label.len() > HOST_NAME_CHARS || !letters(label))
+    {
         return usage(format!("a host has at most {HOST_LABELS} labels, of the form of its name"));
     }
     match (&asked.identity, asked.agent) {
@@ -264,7 +268,10 @@ fn findings(facts: &sortie_protocol::view::HostFacts, skew_ms: i64, public_url: 
     }
     let loopback = ["http://127.", "http://localhost", "http://[::1]"].iter().any(|start| public_url.starts_with(start));
     if loopback && elsewhere {
-        add(format!("callbacks go to {public_url}, which is the machine itself"), "set public_url in config.toml to an address that the machine can reach");
+        add(
+            format!("callbacks go to {public_url}, which is the machine itself"),
+            "set public_url in config.toml to an address that the machine can reach",
+        );
     }
     Value::Array(found)
 }

@@ -57,7 +57,9 @@ impl Drop for Held<'_> {
 pub(super) fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(value) = headers.get(HEADER) else { return Ok(None) };
     let key = value.to_str().ok().filter(|key| !key.is_empty() && key.len() <= KEY_CHARS && key.bytes().all(|b| b.is_ascii_graphic()));
-    let key = key.ok_or_else(|| Problem::new(ErrorCode::Usage, format!("an idempotency key has 1 to {KEY_CHARS} printable characters without spaces")))?;
+    let key = key.ok_or_else(|| {
+        Problem::new(ErrorCode::Usage, format!("an idempotency key has 1 to {KEY_CHARS} printable characters without spaces"))
+    })?;
     Ok(Some(format!("api:{key}")))
 }
 

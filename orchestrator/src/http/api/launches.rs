@@ -47,7 +47,8 @@ pub(super) async fn create(State(api): State<Api>, headers: HeaderMap, bytes: By
     {
         return Err(Problem::new(ErrorCode::NotFound, format!("there is no host `{name}`")).next(Next::look(&["host", "list"])));
     }
-    let mut input = json!({ "on": asked.on, "label": asked.label, "command": asked.command, "env": asked.env, "cwd": asked.cwd, "stdin": asked.stdin });
+    let mut input =
+        json!({ "on": asked.on, "label": asked.label, "command": asked.command, "env": asked.env, "cwd": asked.cwd, "stdin": asked.stdin });
     if let Some(timeout_ms) = asked.timeout_ms {
         input["timeout"] = format!("{timeout_ms}ms").into();
     }

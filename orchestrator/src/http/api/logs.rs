@@ -37,7 +37,9 @@ pub(super) async fn chunk(State(api): State<Api>, Path(id): Path<String>, uri: U
     }
     let run = run_ids::find(&api, &id).await?.id;
     let (step, attempt) = choose(&api, &run, &asked).await?;
-    let none = || Problem::new(ErrorCode::NotFound, format!("{} was not launched yet", attempt.id)).next(Next::look(&["runs", "watch", run.as_str()]));
+    let none = || {
+        Problem::new(ErrorCode::NotFound, format!("{} was not launched yet", attempt.id)).next(Next::look(&["runs", "watch", run.as_str()]))
+    };
     let handed = attempt.handed.as_ref().ok_or_else(none)?;
     let limit = asked.limit.unwrap_or(LOG_CHUNK_BYTES).clamp(1, LOG_CHUNK_BYTES);
     let verb = Verb::Logs { attempt: attempt.id.to_string(), stream: stream.clone(), offset: asked.offset, limit };
@@ -71,7 +73,10 @@ async fn choose(api: &Api, run: &RunId, asked: &LogsQuery) -> Result<(Step, Atte
     let attempt = match (&asked.attempt, &asked.step) {
         (Some(id), _) => {
             let id = AttemptId::parse(id).map_err(|error| Problem::new(ErrorCode::Usage, error.to_string()))?;
-            attempts.iter().find(|attempt| attempt.id == id).ok_or_else(|| Problem::new(ErrorCode::NotFound, format!("{run} has no attempt {id}")))?
+            attempts
+                .iter()
+                .find(|attempt| attempt.id == id)
+                .ok_or_else(|| Problem::new(ErrorCode::NotFound, format!("{run} has no attempt {id}")))?
         }
         (None, Some(name)) => {
             let step = jobs.iter().find(|step| step.name == *name || step.call.to_string() == *name);

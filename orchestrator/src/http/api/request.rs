@@ -24,7 +24,9 @@ pub(super) fn body<T: DeserializeOwned>(bytes: &Bytes) -> Result<T, Problem> {
 /// With the parameter that is wrong.
 pub(super) fn query<T: DeserializeOwned>(uri: &axum::http::Uri) -> Result<T, Problem> {
     let query = axum::extract::Query::<T>::try_from_uri(uri);
-    query.map(|axum::extract::Query(query)| query).map_err(|error| Problem::new(ErrorCode::Usage, format!("the request's query: {}", error.body_text())))
+    query
+        .map(|axum::extract::Query(query)| query)
+        .map_err(|error| Problem::new(ErrorCode::Usage, format!("the request's query: {}", error.body_text())))
 }
 
 /// Text of people, within its limit.

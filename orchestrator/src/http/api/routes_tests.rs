@@ -59,9 +59,14 @@ async fn every_route_and_what_is_no_route_is_denied_without_the_token() {
     assert!(fixture.listed.len() > 15, "the table is walked");
     let near = format!("Bearer {}x", &fixture.token[..fixture.token.len() - 1]);
     let basic = format!("Basic {}", fixture.token);
-    let paths = fixture.listed.iter().map(|(method, path)| (*method, filled(path))).chain([("GET", "/v1/none".to_owned()), ("PUT", "/v1/runs".to_owned()), ("GET", "/".to_owned())]);
+    let paths = fixture.listed.iter().map(|(method, path)| (*method, filled(path))).chain([
+        ("GET", "/v1/none".to_owned()),
+        ("PUT", "/v1/runs".to_owned()),
+        ("GET", "/".to_owned()),
+    ]);
     for (method, path) in paths {
-        for headers in [&[][..], &[("authorization", near.as_str())], &[("authorization", basic.as_str())], &[("authorization", "Bearer ")]] {
+        for headers in [&[][..], &[("authorization", near.as_str())], &[("authorization", basic.as_str())], &[("authorization", "Bearer ")]]
+        {
             let (status, body) = fixture.ask(method, &path, headers, json!({})).await;
             assert_eq!(status, StatusCode::UNAUTHORIZED, "{method} {path} {headers:?}");
             assert_eq!(body["error"]["code"], "unauthorized");
@@ -107,6 +112,7 @@ async fn bodies_are_bounded() {
     let (status, body) = fixture.ask("POST", "/v1/runs", &[("authorization", &bearer)], large).await;
     assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE, "{body}");
     let long = "k".repeat(crate::http::api::limits::KEY_CHARS + 1);
-    let (status, _) = fixture.ask("POST", "/v1/runs", &[("authorization", &bearer), ("idempotency-key", &long)], json!({ "flow": "x" })).await;
+    let (status, _) =
+        fixture.ask("POST", "/v1/runs", &[("authorization", &bearer), ("idempotency-key", &long)], json!({ "flow": "x" })).await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
 }

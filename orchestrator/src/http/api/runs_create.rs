@@ -89,7 +89,8 @@ async fn choose(api: &Api, asked: &CreateBody) -> Result<Program, Problem> {
         (true, None) => draft(api, &flow).await?,
         (false, wanted) => release(api, &flow, wanted).await?,
     };
-    let manifest = serde_json::from_str(&manifest).map_err(|error| Problem::new(ErrorCode::Failed, format!("the stored manifest: {error}")))?;
+    let manifest =
+        serde_json::from_str(&manifest).map_err(|error| Problem::new(ErrorCode::Failed, format!("the stored manifest: {error}")))?;
     Ok(Program { flow: flow.name, release, bundle, manifest })
 }
 
@@ -97,7 +98,10 @@ async fn release(api: &Api, flow: &FlowRow, wanted: Option<u32>) -> Result<(u32,
     let name = flow.name.as_str();
     let number = wanted.or(flow.live).ok_or_else(|| {
         let problem = Problem::new(ErrorCode::NotFound, format!("the flow `{name}` has no live release"));
-        problem.hint("release the draft, or run it with --draft").next(Next::act(&["flow", "release", name])).next(Next::act(&["run", name, "--draft"]))
+        problem
+            .hint("release the draft, or run it with --draft")
+            .next(Next::act(&["flow", "release", name]))
+            .next(Next::act(&["run", name, "--draft"]))
     })?;
     let found = api.app.store.releases(name).await?.into_iter().find(|release| release.number == number);
     let found = found.ok_or_else(|| {

@@ -68,7 +68,10 @@ fn every_kind_of_event_fits_the_published_schema() {
     let validator = jsonschema::validator_for(&schema).unwrap();
     let events = shown();
     for one in &events {
-        let errors: Vec<String> = validator.iter_errors(&history(std::slice::from_ref(one))).map(|error| format!("{error} at {}", error.instance_path())).collect();
+        let errors: Vec<String> = validator
+            .iter_errors(&history(std::slice::from_ref(one)))
+            .map(|error| format!("{error} at {}", error.instance_path()))
+            .collect();
         assert!(errors.is_empty(), "{one}: {errors:?}");
     }
     let mut strange = events[1].clone();
@@ -76,7 +79,11 @@ fn every_kind_of_event_fits_the_published_schema() {
     assert!(!validator.is_valid(&history(&[strange])), "a field that nobody documented");
     let mut kinds: Vec<&str> = events.iter().filter_map(|event| event["kind"].as_str()).collect();
     kinds.dedup();
-    assert_eq!(json!(kinds), schema["$defs"]["event"]["properties"]["kind"]["enum"], "the schema names each kind, in the order of the events' type");
+    assert_eq!(
+        json!(kinds),
+        schema["$defs"]["event"]["properties"]["kind"]["enum"],
+        "the schema names each kind, in the order of the events' type"
+    );
 }
 
 #[test]
