@@ -24,7 +24,7 @@ async fn answer(app: &App, wait: &WaitId, body: &Value) -> anyhow::Result<(u16, 
     let address = app.driver.wait_address(&row.run, &row.step, wait, row.scheduled_at).map_err(anyhow::Error::msg)?;
     let client = reqwest::Client::builder().timeout(Duration::from_secs(POST_S)).redirect(reqwest::redirect::Policy::none()).no_proxy().build()?;
     let request = client.post(callback_url_with_kind(&address.url, "result")).bearer_auth(address.token.expose()).json(body);
-    let response = request.send().await?;
+    let response = request.send().await.map_err(reqwest::Error::without_url)?;
     let status = response.status().as_u16();
     let answer: Value = response.json().await?;
     Ok((status, answer.get("outcome").and_then(Value::as_str).unwrap_or("without an outcome").to_owned()))

@@ -4,16 +4,61 @@ use super::evaluators::EvaluatorError;
 use super::work::NotDone;
 use super::{Driver, entropy};
 use crate::failpoint;
+use sortie_core::ids::RunId;
 use sortie_core::input::{InputBody, Scope};
 use sortie_flow::bundle::Bundle;
 use sortie_flow::evaluate::EvaluateRequest;
 use sortie_protocol::bytes::to_hex;
 use sortie_store::model::{AdvanceLoad, Claim};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{MutexGuard, PoisonError};
 
 impl Driver {
+    /// One evaluation of a run at a time: what comes meanwhile is looked at by whoever is at it.
+    pub(super) async fn advance(&self, claim: &Claim) -> Result<(), NotDone> {
+        if !self.begin(claim) {
+            return Ok(());
+        }
+        let mut next = Some(claim.clone());
+        let mut outcome = Ok(());
+        while let Some(claim) = next {
+            outcome = self.advance_once(&claim).await;
+            next = self.end_or_go_on(&claim.run);
+        }
+        outcome
+    }
+
+    /// Whether nobody is at this run; else the claim is left to whoever is.
+    fn begin(&self, claim: &Claim) -> bool {
+        match self.evaluating().entry(claim.run.clone()) {
+            Entry::Vacant(free) => {
+                free.insert(None);
+                true
+            }
+            Entry::Occupied(mut taken) => {
+                taken.insert(Some(claim.clone()));
+                false
+            }
+        }
+    }
+
+    fn end_or_go_on(&self, run: &RunId) -> Option<Claim> {
+        let mut evaluating = self.evaluating();
+        let waiting = evaluating.get_mut(run).and_then(Option::take);
+        if waiting.is_none() {
+            evaluating.remove(run);
+        }
+        waiting
+    }
+
+    fn evaluating(&self) -> MutexGuard<'_, HashMap<RunId, Option<Claim>>> {
+        self.0.evaluating.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The claim on the due work is only a wake-up: the fence of the head decides whose evaluation counts, so a result that
     /// arrives meanwhile puts new work beside this one instead of discarding it.
-    pub(super) async fn advance(&self, claim: &Claim) -> Result<(), NotDone> {
+    async fn advance_once(&self, claim: &Claim) -> Result<(), NotDone> {
         if let Some(load) = self.0.store.load_advance(&claim.run).await? {
             failpoint::hit("evaluation_loaded");
             let advance_fence = load.head.advance_fence;

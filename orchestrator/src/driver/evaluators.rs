@@ -89,8 +89,7 @@ impl Evaluators {
         let unavailable = |error: std::io::Error| EvaluatorError::Unavailable(error.to_string());
         let frame = encode(request).map_err(unavailable)?;
         let _place = self.0.places.acquire().await.map_err(|_| EvaluatorError::Unavailable("closing".to_owned()))?;
-        let idle = self.0.idle.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();
-        let mut process = match idle {
+        let mut process = match self.idle_alive() {
             Some(process) => process,
             None => self.spawn().map_err(unavailable)?,
         };
@@ -106,6 +105,17 @@ impl Evaluators {
                 Err(EvaluatorError::Died(format!("evaluating took longer than {} s and was ended", limits::EVALUATION_MS / 1_000)))
             }
         }
+    }
+
+    /// An idle process, unless it died while it had nothing to do: that is no fault of the next run.
+    fn idle_alive(&self) -> Option<Process> {
+        let mut idle = self.0.idle.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        while let Some(mut process) = idle.pop() {
+            if matches!(process.child.try_wait(), Ok(None)) {
+                return Some(process);
+            }
+        }
+        None
     }
 
     fn spawn(&self) -> std::io::Result<Process> {

@@ -108,7 +108,7 @@ impl Driver {
         {
             let until = self.0.clock.now() + sortie_core::limits::REACH_BACKOFF_CAP_MS.cast_signed();
             tracing::info!(attempt = %id, message = error.message, "the host could not be told that its result is committed");
-            return Ok(self.0.store.postpone(claim.clone(), until).await?);
+            return Ok(self.put_off(claim.clone(), until).await?);
         }
         Ok(self.0.store.finish(claim.clone()).await?)
     }

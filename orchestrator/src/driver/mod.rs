@@ -15,12 +15,14 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::launcher::Launcher;
 use sortie_core::effect::WorkClass;
-use sortie_core::ids::{Entropy, Ms};
+use sortie_core::ids::{Entropy, Ms, RunId};
 use sortie_core::input::{Input, InputBody, Scope};
 use sortie_keys::{CachedVerifier, KeyRing};
 use sortie_store::model::{Beat, BeatReply, Claim, Delivered, Delivery, Installation};
 use sortie_store::{Store, StoreError};
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 use tokio::sync::{Notify, watch};
 
 /// Delivers inputs and does due work. Cheap to clone.
@@ -45,7 +47,9 @@ pub struct Parts {
     pub installation: Installation,
     /// Audiences of tokens that are taken: the public URL first, then former ones.
     pub audiences: Vec<String>,
-    wakers: [Notify; 4],
+    wakers: [Waker; 4],
+    /// Runs that are being evaluated, each with the claim that came meanwhile.
+    evaluating: Mutex<HashMap<RunId, Option<Claim>>>,
     /// Since when callbacks can arrive; silence counts from here.
     listening_since: Ms,
     stop: watch::Sender<bool>,
@@ -66,8 +70,8 @@ impl Driver {
     ) -> Self {
         let listening_since = clock.now();
         let (stop, _) = watch::channel(false);
-        let wakers = [const { Notify::const_new() }; 4];
-        Self(Arc::new(Parts { store, tokens, launcher, evaluators, clock, config, installation, audiences, wakers, listening_since, stop }))
+        let wakers = [const { Waker::new() }; 4];
+        Self(Arc::new(Parts { store, tokens, launcher, evaluators, clock, config, installation, audiences, wakers, evaluating: Mutex::default(), listening_since, stop }))
     }
 
     /// Decide one input and commit it; what became due is started at once.
@@ -95,7 +99,7 @@ impl Driver {
     ) -> Result<Delivered, StoreError> {
         let input = Input { at: self.0.clock.now(), entropy: entropy(), body };
         let delivered = self.0.store.deliver(Delivery { scope, input, done, body: bytes }).await?;
-        self.wake(&delivered.woken);
+        self.wake(&delivered.due);
         Ok(delivered)
     }
 
@@ -119,10 +123,27 @@ impl Driver {
         self.0.tokens.ring()
     }
 
-    fn wake(&self, classes: &[WorkClass]) {
-        for class in classes {
-            self.0.wakers[*class as usize].notify_one();
+    /// Wake the loops that would sleep past the time at which something is due now.
+    fn wake(&self, due: &[(WorkClass, Ms)]) {
+        for (class, at) in due {
+            let waker = &self.0.wakers[*class as usize];
+            if *at < waker.rests_until.load(Ordering::SeqCst) {
+                waker.notify.notify_one();
+            }
         }
+    }
+}
+
+/// How a work loop is woken.
+struct Waker {
+    notify: Notify,
+    /// Until when its loop sleeps unless it is woken; the end of time while it is at work.
+    rests_until: AtomicI64,
+}
+
+impl Waker {
+    const fn new() -> Self {
+        Self { notify: Notify::const_new(), rests_until: AtomicI64::new(Ms::MAX) }
     }
 }
 

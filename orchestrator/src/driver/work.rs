@@ -3,11 +3,12 @@
 use super::Driver;
 use crate::limits;
 use sortie_core::effect::{Timer, Work, WorkClass};
-use sortie_core::ids::RunId;
+use sortie_core::ids::{Ms, RunId};
 use sortie_core::input::{InputBody, Scope};
 use sortie_store::StoreError;
 use sortie_store::model::Claim;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
@@ -104,16 +105,20 @@ impl Driver {
 
     /// Wait for a wake-up, the next due time or the stop, whichever is first.
     async fn rest(&self, class: WorkClass, stop: &mut tokio::sync::watch::Receiver<bool>) {
-        let pause = match self.0.store.next_due(class).await {
-            Ok(Some(at)) => self.0.clock.until(at).min(Duration::from_millis(limits::IDLE_MS)),
-            Ok(None) => Duration::from_millis(limits::IDLE_MS),
-            Err(_) => Duration::from_millis(limits::STORE_RETRY_MS),
+        let soon = |ms: u64| self.0.clock.now().saturating_add_unsigned(ms);
+        let until = match self.0.store.next_due(class).await {
+            Ok(at) => at.unwrap_or(Ms::MAX).min(soon(limits::IDLE_MS)),
+            Err(_) => soon(limits::STORE_RETRY_MS),
         };
+        let waker = &self.0.wakers[class as usize];
+        // What was put before this line has left its notification; what is put after it compares with the time.
+        waker.rests_until.store(until, Ordering::SeqCst);
         tokio::select! {
-            () = self.0.wakers[class as usize].notified() => {}
-            () = tokio::time::sleep(pause) => {}
+            () = waker.notify.notified() => {}
+            () = tokio::time::sleep(self.0.clock.until(until)) => {}
             _ = stop.changed() => {}
         }
+        waker.rests_until.store(Ms::MAX, Ordering::SeqCst);
     }
 
     async fn perform(&self, claim: Claim) {
@@ -131,7 +136,7 @@ impl Driver {
             Err(NotDone::Later(message)) => {
                 tracing::warn!(run = %claim.run, work = claim.work.key(), message, "due work is put off");
                 let until = self.0.clock.now() + limits::STORE_RETRY_MS.cast_signed();
-                store.postpone(claim, until).await
+                self.put_off(claim, until).await
             }
             Err(NotDone::Never(message)) => {
                 tracing::error!(run = %claim.run, work = claim.work.key(), message, "due work cannot be done and is dropped");
@@ -144,10 +149,18 @@ impl Driver {
         }
     }
 
+    /// Give claimed work back, due at a later time.
+    pub(super) async fn put_off(&self, claim: Claim, until: Ms) -> Result<(), StoreError> {
+        let class = claim.work.class();
+        self.0.store.postpone(claim, until).await?;
+        self.wake(&[(class, until)]);
+        Ok(())
+    }
+
     async fn timer(&self, claim: &Claim, timer: &Timer) -> Result<(), NotDone> {
         if self.too_early_to_judge(timer) {
             let until = self.0.listening_since + limits::LISTEN_GRACE_MS.cast_signed();
-            return Ok(self.0.store.postpone(claim.clone(), until).await?);
+            return Ok(self.put_off(claim.clone(), until).await?);
         }
         let scope = timer_scope(&claim.run, timer);
         self.deliver_for(scope, InputBody::TimerDue(timer.clone()), Some(claim.clone()), None).await?;

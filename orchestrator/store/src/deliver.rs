@@ -52,7 +52,7 @@ pub fn plan(view: View, delivery: Delivery) -> Result<Plan, StoreError> {
     let before = view.clone();
     let Decided { view, events, effects, callback, reply } = decide::decide(view, &delivery.input)?;
     let head = view.run.ok_or(Refusal::NotFound)?;
-    let delivered = Delivered { run: head.id.clone(), reply, seq: head.seq, woken: woken(&effects, delivery.input.at) };
+    let delivered = Delivered { run: head.id.clone(), reply, seq: head.seq, due: first_due(&effects) };
     let mut steps = before.steps;
     let mut attempts = before.attempts;
     Ok(Plan {
@@ -78,12 +78,16 @@ fn changed<T: PartialEq>(before: Option<T>, after: T) -> Option<Change<T>> {
     }
 }
 
-/// Classes of work that became due at once, each once.
-fn woken(effects: &[Effect], now: Ms) -> Vec<WorkClass> {
-    WorkClass::ALL
-        .into_iter()
-        .filter(|class| effects.iter().any(|effect| matches!(effect, Effect::Put { work, at } if *at <= now && work.class() == *class)))
-        .collect()
+/// When the first piece of work that was put is due, by class.
+fn first_due(effects: &[Effect]) -> Vec<(WorkClass, Ms)> {
+    let of_class = |class| {
+        let due = effects.iter().filter_map(|effect| match effect {
+            Effect::Put { work, at } if work.class() == class => Some(*at),
+            _ => None,
+        });
+        due.min().map(|at| (class, at))
+    };
+    WorkClass::ALL.into_iter().filter_map(of_class).collect()
 }
 
 /// Whether [`Effect::DropAll`] leaves this work: what is still owed to a host outlives the run.

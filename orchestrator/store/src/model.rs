@@ -43,8 +43,8 @@ pub struct Delivered {
     pub reply: Reply,
     /// Number of the run's last event now.
     pub seq: u64,
-    /// The classes of work that became due at once, so that their loops can be woken.
-    pub woken: Vec<WorkClass>,
+    /// When the first piece of work that was put is due, by class, so that its loop can be woken in time.
+    pub due: Vec<(WorkClass, Ms)>,
 }
 
 /// Claimed due work; also how due work is shown.

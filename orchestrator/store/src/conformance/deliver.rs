@@ -21,7 +21,7 @@ pub(super) async fn a_run_is_made_once(world: &World) {
     let wish = world.wish("build");
     let made = world.deliver(Scope::New(wish.run.clone()), InputBody::Create(wish.clone())).await;
     assert_eq!((made.run.clone(), made.seq), (wish.run.clone(), 2));
-    assert_eq!(made.woken, [WorkClass::Advance], "only what is due at once wakes its loop");
+    assert_eq!(made.due.iter().map(|(class, _)| *class).collect::<Vec<_>>(), [WorkClass::Advance, WorkClass::Timer], "the advance, and the deadline");
     let again = world.try_deliver(Scope::New(wish.run.clone()), InputBody::Create(wish.clone()), None).await;
     assert!(matches!(again, Err(StoreError::Refused(Refusal::Exists))), "{again:?}");
     let head = world.store.run(&wish.run).await.unwrap().unwrap().head;
@@ -35,7 +35,7 @@ pub(super) async fn an_answered_wait_resumes_its_run_once(world: &World) {
     assert_eq!(world.store.run(&run).await.unwrap().unwrap().head.shown_state(), "waiting");
     let first = world.answer(&wait, "d1", Ok(json!({"yes": true}))).await.unwrap();
     assert_eq!(outcome(&first.reply), Some(CallbackOutcome::Accepted));
-    assert_eq!(first.woken, [WorkClass::Advance]);
+    assert_eq!(first.due.iter().map(|(class, _)| *class).collect::<Vec<_>>(), [WorkClass::Advance]);
     let before = world.journal(&run).await;
     let again = world.answer(&wait, "d1", Ok(json!({"yes": true}))).await.unwrap();
     let Reply::Callback { outcome: CallbackOutcome::Duplicate, first: Some(prior), .. } = &again.reply else {
