@@ -238,6 +238,29 @@ fn keys_rotate_and_are_revoked_only_when_meant() {
     }
 }
 
+#[test]
+fn f004_a_server_with_a_watcher_stops_at_once_and_the_list_pages_with_its_filters() {
+    let mut place = Place::new();
+    let server = Server::start(&mut place);
+    let flow = place.flow("waits", WAITS);
+    place.run(&["flow", "push", &flow]).data();
+    let run = place.run(&["run", "waits", "--draft"]).data()["id"].as_str().unwrap().to_owned();
+    place.run(&["run", "waits", "--draft"]).data();
+    let page = place.run(&["runs", "list", "--flow", "waits", "--limit", "1"]).json();
+    let next: Vec<&str> = page["meta"]["next"][0]["argv"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    assert!(next.ends_with(&["--flow", "waits"]), "{next:?}");
+    let older = place.run(&next[1..]).data();
+    assert_eq!((&older["runs"][0]["id"], &older["more"]), (&json!(run), &json!(false)));
+    let mut watcher = place.command(&["runs", "watch", &run, "--timeout", "20s"]).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut seen = std::io::BufRead::lines(std::io::BufReader::new(watcher.stdout.take().unwrap()));
+    assert!(seen.any(|line| line.unwrap().contains("step_scheduled")), "it watches");
+    let (took, code) = server.terminate();
+    assert_eq!(code, Some(0));
+    assert!(took < std::time::Duration::from_secs(10), "{took:?}");
+    watcher.kill().unwrap();
+    watcher.wait().unwrap();
+}
+
 /// A port that was free a moment ago.
 fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()

@@ -4,6 +4,7 @@ use serde_json::Value;
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::time::{Duration, Instant};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_sortie");
 
@@ -129,6 +130,15 @@ impl Server {
         let ready: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line:?} {}", server.logged()));
         place.url = Some(format!("http://{}", ready["data"]["operator"].as_str().unwrap()));
         server
+    }
+
+    /// Ask it to stop; how long that took, and its exit code.
+    pub fn terminate(mut self) -> (Duration, Option<i32>) {
+        let asked = Instant::now();
+        let id = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+        let code = self.child.wait().unwrap().code();
+        (asked.elapsed(), code)
     }
 
     pub fn logged(&self) -> String {

@@ -43,16 +43,29 @@ pub(super) async fn list(State(api): State<Api>, uri: Uri) -> Answer {
         return Err(Problem::new(ErrorCode::Usage, format!("`{state}` is no state of a run; there are {}", states.join(", "))));
     }
     let limit = asked.limit.unwrap_or(crate::limits::RUNS_PAGE).clamp(1, crate::limits::RUNS_PAGE);
-    let mut rows = api.app.store.runs(RunFilter { flow: asked.flow, state: asked.state, before, limit: limit + 1 }).await?;
+    let filter = RunFilter { flow: asked.flow.clone(), state: asked.state.clone(), before, limit: limit + 1 };
+    let mut rows = api.app.store.runs(filter).await?;
     let more = rows.len() > limit;
     rows.truncate(limit);
     let last = if more { rows.last().map(|row| row.head.id.to_string()) } else { None };
     let runs: Vec<Value> = rows.iter().map(|row| views::run(&row.head)).collect();
     let success = Success::new(json!({ "runs": runs, "more": more, "before": last }));
     Ok(match &last {
-        Some(last) => success.next(Next::look(&["runs", "list", "--before", last])),
+        Some(last) => success.next(older(&asked, last, limit)),
         None => success,
     })
+}
+
+/// The command for the next page, with the same filters.
+fn older(asked: &ListQuery, last: &str, limit: usize) -> Next {
+    let limit = limit.to_string();
+    let mut words = vec!["runs", "list", "--before", last, "--limit", &limit];
+    for (flag, value) in [("--flow", &asked.flow), ("--state", &asked.state)] {
+        if let Some(value) = value {
+            words.extend([flag, value]);
+        }
+    }
+    Next::look(&words)
 }
 
 /// One run with everything that it waits for, and its answer.

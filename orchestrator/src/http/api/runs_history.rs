@@ -29,7 +29,8 @@ pub(super) async fn page(State(api): State<Api>, Path(id): Path<String>, uri: Ur
     let until = Instant::now() + Duration::from_millis(asked.wait_ms.min(HISTORY_WAIT_MS));
     let mut pause = Duration::from_millis(HISTORY_LOOK_MS);
     let mut head = run_ids::find(&api, &id).await?;
-    while head.seq <= asked.after && !head.state.is_over() && Instant::now() < until {
+    // A server that stops answers at once: whoever waits asks again, elsewhere or later.
+    while head.seq <= asked.after && !head.state.is_over() && !api.app.driver.is_stopping() && Instant::now() < until {
         tokio::time::sleep(pause.min(until.saturating_duration_since(Instant::now()))).await;
         pause = (pause * 2).min(Duration::from_millis(HISTORY_LOOK_CAP_MS));
         head = run_ids::find(&api, head.id.as_str()).await?;
