@@ -62,7 +62,7 @@ impl Installation {
 
     /// Wait until the server is ready.
     pub fn ready(&mut self) {
-        let port = self.operator;
+        let port = self.callbacks;
         wait::holds("the server is ready", limits::SOON, || {
             if let Some(status) = self.server.as_mut().unwrap().try_wait().unwrap() {
                 panic!("the server ended with {status}:\n{}", self.log());

@@ -1,0 +1,18 @@
+//! The main path end to end: the real program, a real OpenSSH server, and everything that goes wrong between them.
+//!
+//! Tests are named after the fault of the fault model that they cover, where there is one.
+
+#![allow(missing_docs, clippy::unwrap_used, reason = "test code")]
+
+mod answers;
+mod basics;
+mod callbacks;
+mod canaries;
+mod cuts;
+mod ending;
+mod forgeries;
+mod hostile_flows;
+mod hosts;
+mod operators;
+mod server_death;
+mod shim_death;
