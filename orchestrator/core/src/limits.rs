@@ -31,6 +31,8 @@ pub const LAUNCH_AWAY_PART: u64 = 16;
 pub const STARTED_MS: u64 = 120_000;
 /// Between two heartbeats where the job sets nothing, in milliseconds.
 pub const HEARTBEAT_MS: u64 = 30_000;
+/// Shortest time between two heartbeats, in milliseconds: bounds the posts of a job, and the events of one that comes and goes.
+pub const HEARTBEAT_LEAST_MS: u64 = 1_000;
 /// Heartbeats that may be missed before an attempt is suspect.
 pub const HEARTBEATS_MISSED: u64 = 3;
 /// Between TERM and KILL, in milliseconds.

@@ -9,6 +9,7 @@ use sortie_core::view::PriorCallback;
 use sortie_keys::ProofSecret;
 use sortie_protocol::receipt::{CallbackAnswer, Outcome, Receipt, receipt_message};
 use sortie_store::StoreError;
+use sortie_store::model::Delivered;
 
 /// What became of a verified callback.
 #[derive(Debug)]
@@ -16,27 +17,30 @@ pub(super) struct Taken {
     pub(super) outcome: CallbackOutcome,
     first: Option<PriorCallback>,
     stop: Option<StopReason>,
+    /// When it was committed; a repeat of the receipt has the same time.
+    at: Option<Ms>,
     pub(super) message: Option<String>,
 }
 
 impl Taken {
     /// As the engine replied.
-    pub(super) fn of(reply: Reply) -> Result<Self, StoreError> {
-        match reply {
-            Reply::Callback { outcome, first, stop, message } => Ok(Self { outcome, first, stop, message }),
+    pub(super) fn of(delivered: Delivered) -> Result<Self, StoreError> {
+        let at = Some(delivered.at);
+        match delivered.reply {
+            Reply::Callback { outcome, first, stop, message } => Ok(Self { outcome, first, stop, at, message }),
             other => Err(StoreError::Unusable(format!("a callback was answered with {other:?}"))),
         }
     }
 
     /// Not parseable, and nothing was changed.
     pub(super) const fn invalid(message: String) -> Self {
-        Self { outcome: CallbackOutcome::Invalid, first: None, stop: None, message: Some(message) }
+        Self { outcome: CallbackOutcome::Invalid, first: None, stop: None, at: None, message: Some(message) }
     }
 
     /// A sign of life that changed nothing.
     pub(super) fn alive(state: AttemptState, stop: Option<StopReason>) -> Self {
         let outcome = if state.is_over() { CallbackOutcome::Late } else { CallbackOutcome::Accepted };
-        Self { outcome, first: None, stop, message: None }
+        Self { outcome, first: None, stop, at: None, message: None }
     }
 }
 
@@ -53,14 +57,14 @@ pub(super) const fn on_the_wire(outcome: CallbackOutcome) -> Outcome {
 
 /// The answer to an attempt: a receipt with the attempt's own secret. A repeat gets the receipt of the first.
 pub(super) fn signed(secret: &ProofSecret, id: String, digest: String, taken: Taken, now: Ms) -> CallbackResponse {
-    let Taken { outcome, first, stop, message } = taken;
+    let Taken { outcome, first, stop, at, message } = taken;
     let stop = stop.map(|reason| reason.as_str().to_owned());
     let receipt = match first {
         Some(first) => {
             let outcome = CallbackOutcome::parse(&first.outcome).unwrap_or(outcome);
             Receipt { id, digest: first.digest, outcome: on_the_wire(outcome), at_ms: first.at, stop }
         }
-        None => Receipt { id, digest, outcome: on_the_wire(outcome), at_ms: now, stop },
+        None => Receipt { id, digest, outcome: on_the_wire(outcome), at_ms: at.unwrap_or(now), stop },
     };
     let mac = secret.sign(&receipt_message(&receipt));
     let answer = CallbackAnswer { outcome: on_the_wire(outcome), receipt: Some(receipt), mac: Some(mac), message: message.map(shorten) };

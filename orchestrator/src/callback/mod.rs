@@ -189,7 +189,7 @@ async fn deliver(driver: &Driver, post: Post, said: Said) -> Result<answer::Take
     let scope = Scope::Attempt { attempt: post.attempt.clone(), callback: Some(callback.id.clone()) };
     let delivered = driver.deliver_callback(scope, InputBody::AttemptCallback { attempt: post.attempt, callback, said }, post.body).await?;
     failpoint::hit("callback_committed");
-    answer::Taken::of(delivered.reply)
+    answer::Taken::of(delivered)
 }
 
 /// A sign of life: one row per attempt. Only where it changes what is known of the attempt does the engine decide.

@@ -48,5 +48,5 @@ async fn deliver(driver: &Driver, wait: WaitId, answer: Result<Value, String>, b
     let scope = Scope::Wait { wait: wait.clone(), callback: digest.clone() };
     let delivered = driver.deliver_callback(scope, InputBody::WaitCallback { wait, digest, answer }, body).await?;
     failpoint::hit("callback_committed");
-    Taken::of(delivered.reply)
+    Taken::of(delivered)
 }

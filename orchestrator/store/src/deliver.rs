@@ -52,7 +52,8 @@ pub fn plan(view: View, delivery: Delivery) -> Result<Plan, StoreError> {
     let before = view.clone();
     let Decided { view, events, effects, callback, reply } = decide::decide(view, &delivery.input)?;
     let head = view.run.ok_or(Refusal::NotFound)?;
-    let delivered = Delivered { run: head.id.clone(), reply, seq: head.seq, due: first_due(&effects) };
+    let at = callback.as_ref().map_or(delivery.input.at, |record| record.at);
+    let delivered = Delivered { run: head.id.clone(), reply, seq: head.seq, at, due: first_due(&effects) };
     let mut steps = before.steps;
     let mut attempts = before.attempts;
     Ok(Plan {

@@ -43,6 +43,8 @@ pub struct Delivered {
     pub reply: Reply,
     /// Number of the run's last event now.
     pub seq: u64,
+    /// When it was decided; what is remembered of a callback has the same time.
+    pub at: Ms,
     /// When the first piece of work that was put is due, by class, so that its loop can be woken in time.
     pub due: Vec<(WorkClass, Ms)>,
 }

@@ -83,7 +83,7 @@ pub fn register(builder: &mut GlobalsBuilder) {
             cwd: text("cwd", cwd)?,
             stdin: text("stdin", stdin)?,
             timeout_ms: duration_or("timeout", timeout, limits::WAIT_DEADLINE_MS)?,
-            heartbeat_ms: duration_or("heartbeat", heartbeat, limits::HEARTBEAT_MS)?,
+            heartbeat_ms: at_least("heartbeat", duration_or("heartbeat", heartbeat, limits::HEARTBEAT_MS)?, limits::HEARTBEAT_LEAST_MS)?,
             started_ms: duration_or("started_within", started_within, limits::STARTED_MS)?,
             launch_ms: duration_or("launch_timeout", launch_timeout, limits::LAUNCH_MS)?,
             grace_ms: duration_or("grace", grace, limits::GRACE_MS)?,
@@ -99,6 +99,11 @@ pub fn register(builder: &mut GlobalsBuilder) {
             _ => Err(anyhow::anyhow!("a job answers with a JobResult")),
         }
     }
+}
+
+fn at_least(argument: &str, ms: u64, least: u64) -> anyhow::Result<u64> {
+    anyhow::ensure!(ms >= least, "{argument}: is {ms} ms; the least is {least} ms");
+    Ok(ms)
 }
 
 fn host(on: HostArg<'_>) -> anyhow::Result<HostSelector> {
