@@ -2,7 +2,7 @@
 
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Home};
-use crate::driver::{Driver, Evaluators};
+use crate::driver::{Driver, Evaluators, Parts};
 use crate::launcher::Launcher;
 use crate::limits;
 use crate::shim::{Shim, Shims};
@@ -89,16 +89,16 @@ impl App {
         let tokens = Arc::new(CachedVerifier::new(ring));
         let clock = Clock::system();
         let config = Arc::new(config);
-        let driver = Driver::new(
-            Arc::clone(&store),
-            Arc::clone(&tokens),
-            Arc::clone(&launcher),
-            Evaluators::new(program, limits::EVALUATORS),
+        let driver = Driver::new(Parts {
+            store: Arc::clone(&store),
+            tokens: Arc::clone(&tokens),
+            launcher: Arc::clone(&launcher),
+            evaluators: Evaluators::new(program, limits::EVALUATORS),
             clock,
-            Arc::clone(&config),
-            installation.clone(),
+            config: Arc::clone(&config),
+            installation: installation.clone(),
             audiences,
-        );
+        });
         Ok(Self { home, config, installation, store, tokens, launcher, ssh, driver, clock })
     }
 }
@@ -106,7 +106,8 @@ impl App {
 /// Keys and tokens live in it: nobody else may look.
 fn private_folder(path: &Path) -> Result<(), OpenError> {
     use std::os::unix::fs::PermissionsExt;
-    let metadata = std::fs::metadata(path).map_err(|error| path_error(path, format!("{error}; run `sortie init` first, or set SORTIE_HOME")))?;
+    let metadata =
+        std::fs::metadata(path).map_err(|error| path_error(path, format!("{error}; run `sortie init` first, or set SORTIE_HOME")))?;
     let mode = metadata.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
         return Err(path_error(path, format!("mode {mode:o} lets others look; run `chmod 700 {}`", path.display())));

@@ -176,9 +176,7 @@ impl Config {
         }
         match &self.callback_ca {
             None => Ok(Trust::System),
-            Some(path) => {
-                std::fs::read_to_string(path).map(Trust::Ca).map_err(|error| ConfigError::Read { path: path.clone(), error })
-            }
+            Some(path) => std::fs::read_to_string(path).map(Trust::Ca).map_err(|error| ConfigError::Read { path: path.clone(), error }),
         }
     }
 }

@@ -19,7 +19,9 @@ pub fn line(body: &EventBody) -> String {
         EventBody::CancelRequested { actor, reason } => {
             format!("{actor} asked for the end of the run{}", reason.as_ref().map(|why| format!(": {why}")).unwrap_or_default())
         }
-        EventBody::RunEnding { outcome, failure, .. } => format!("the run is ending: {}{}", outcome.state().as_str(), because(failure.as_ref())),
+        EventBody::RunEnding { outcome, failure, .. } => {
+            format!("the run is ending: {}{}", outcome.state().as_str(), because(failure.as_ref()))
+        }
         EventBody::RunEnded { outcome } => format!("the run is over: {}", outcome.state().as_str()),
         EventBody::RunParked { failure } => format!("the run was set aside{}", because(Some(failure))),
         _ => attempt_line(body),
@@ -33,7 +35,9 @@ fn attempt_line(body: &EventBody) -> String {
         EventBody::LaunchDeferred { attempt, failure } => {
             format!("{} could not be sent, nothing reached the host{}", short(attempt), because(Some(failure)))
         }
-        EventBody::LaunchUnknown { attempt, message } => format!("{}: the answer to the launch was lost ({message}); asking again", short(attempt)),
+        EventBody::LaunchUnknown { attempt, message } => {
+            format!("{}: the answer to the launch was lost ({message}); asking again", short(attempt))
+        }
         EventBody::AttemptLaunched { attempt, created: true, pid, containment, .. } => {
             let pid = pid.map(|pid| format!(", pid {pid}")).unwrap_or_default();
             format!("{} was claimed and started by the host ({}{pid})", short(attempt), containment.as_deref().unwrap_or("no containment"))

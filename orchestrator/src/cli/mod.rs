@@ -26,6 +26,8 @@ mod table;
 mod token;
 mod waits;
 
+pub use runs::event_line;
+
 pub use schema::HISTORY as HISTORY_SCHEMA;
 
 use crate::envelope::Problem;

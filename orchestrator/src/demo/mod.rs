@@ -7,16 +7,19 @@ mod client;
 mod place;
 
 use crate::app::App;
-use crate::clock::rfc3339;
+use crate::cli::clean;
+use crate::cli::event_line;
+use crate::http::api::views;
 use crate::story;
 use place::Place;
-use serde_json::{Value, json};
+use serde_json::json;
 use sortie_core::event::{Event, EventBody};
 use sortie_core::host::Host;
 use sortie_core::ids::RunId;
 use sortie_core::input::{Create, InputBody, Scope};
 use sortie_flow::bundle::Bundle;
 use sortie_store::model::DraftPush;
+use std::io::Write;
 use std::time::Duration;
 
 const FLOW: &str = include_str!("flow.star");
@@ -49,18 +52,21 @@ pub async fn run(target: Target) -> anyhow::Result<bool> {
 
 async fn tell(app: &App, host: &Host) -> anyhow::Result<bool> {
     let run = start(app, host).await?;
-    println!("\nrun {run}\n");
+    say(&format!("\nrun {run}\n"));
     let events = follow(app, &run).await?;
     let value = events.iter().find_map(|event| match &event.body {
         EventBody::RunEnding { value, .. } => value.clone(),
         _ => None,
     });
     if let Some(value) = value {
-        println!("\nit returned\n{}", serde_json::to_string_pretty(&value)?);
+        say(&format!("\nit returned\n{}", serde_json::to_string_pretty(&value)?));
     }
     print_history(&events);
-    let succeeded = events.iter().any(|event| matches!(&event.body, EventBody::RunEnded { outcome } if outcome.state().as_str() == "succeeded"));
-    println!("\n{}", if succeeded { "every result came over a signed callback; no SSH session was held open" } else { "the run did not succeed" });
+    let succeeded =
+        events.iter().any(|event| matches!(&event.body, EventBody::RunEnded { outcome } if outcome.state().as_str() == "succeeded"));
+    let verdict =
+        if succeeded { "every result came over a signed callback; no SSH session was held open" } else { "the run did not succeed" };
+    say(&format!("\n{verdict}"));
     Ok(succeeded)
 }
 
@@ -82,7 +88,7 @@ async fn start(app: &App, host: &Host) -> anyhow::Result<RunId> {
     };
     app.store.push_draft(push).await?;
     let release = app.store.release(&manifest.name, "the first", "demo", at).await?;
-    println!("released flow {} as number {} ({}...)", release.flow, release.number, &digest[..12]);
+    say(&format!("released flow {} as number {} ({}...)", release.flow, release.number, &digest[..12]));
     let run = RunId::new(at, &crate::driver::entropy(), 0);
     let create = Create {
         run: run.clone(),
@@ -105,7 +111,7 @@ async fn follow(app: &App, run: &RunId) -> anyhow::Result<Vec<Event>> {
         let after = events.last().map_or(0, |event| event.seq);
         for event in app.store.history(run, after, crate::limits::HISTORY_PAGE).await? {
             let ms = event.at - events.first().map_or(event.at, |first: &Event| first.at);
-            println!("{ms:>6} ms  {}", story::line(&event.body));
+            say(&format!("{ms:>6} ms  {}", story::line(&event.body)));
             if let EventBody::StepScheduled { wait: Some(wait), .. } = &event.body {
                 tokio::spawn(client::answer_twice(app.clone(), wait.clone(), json!({ "verdict": "looks good", "by": "a person" })));
             }
@@ -121,10 +127,13 @@ async fn follow(app: &App, run: &RunId) -> anyhow::Result<Vec<Event>> {
 }
 
 fn print_history(events: &[Event]) {
-    println!("\nits history, as `sortie runs history` shows it");
+    say("\nits history, as `sortie runs history` shows it");
     for event in events {
-        let data = serde_json::to_value(&event.body).unwrap_or(Value::Null);
-        let subject = data.get(event.body.kind()).and_then(|data| data.get("attempt").or_else(|| data.get("step"))).and_then(Value::as_str);
-        println!("{:>4}  {}  {:<18} {}", event.seq, rfc3339(event.at), event.body.kind(), subject.unwrap_or(""));
+        say(&event_line(&views::event(event)));
     }
+}
+
+/// Print lines that may hold what a host said. A closed pipe ends the printing, not the demo (F011, F118).
+fn say(lines: &str) {
+    let _ = writeln!(std::io::stdout(), "{}", clean::text(lines));
 }

@@ -1,6 +1,6 @@
 //! Where the demo happens: a temporary installation with its server, and a host.
 
-use super::Target;
+use super::{Target, say};
 use crate::app::App;
 use crate::config::{Config, Home};
 use crate::serve::{Listeners, serve};
@@ -62,7 +62,8 @@ impl Place {
         let home = Home::new(folder.path().join("home"));
         let made = setup::create(&home, &config).await?;
         let app = App::open(home).await?;
-        println!("server: callbacks on {}, operators on {}, everything in {}", bound.callbacks, bound.operator, folder.path().display());
+        let at = folder.path().display();
+        say(&format!("server: callbacks on {}, operators on {}, everything in {at}", bound.callbacks, bound.operator));
         let (stop, stopped) = watch::channel(false);
         let running = app.clone();
         let server = tokio::spawn(async move {
@@ -120,7 +121,7 @@ fn machine_request(machine: &Machine) -> EnrollRequest {
 
 async fn enroll(app: &App, request: &EnrollRequest, name: String) -> anyhow::Result<Host> {
     let enrolled = app.ssh.enroll(request).await?;
-    println!("host {name}: {} ({}), state in {}", enrolled.facts.uname, enrolled.facts.containment, enrolled.state_root);
+    say(&format!("host {name}: {} ({}), state in {}", enrolled.facts.uname, enrolled.facts.containment, enrolled.state_root));
     let host = Host {
         name,
         address: request.address.clone(),

@@ -59,7 +59,7 @@ impl Driver {
     /// The claim on the due work is only a wake-up: the fence of the head decides whose evaluation counts, so a result that
     /// arrives meanwhile puts new work beside this one instead of discarding it.
     async fn advance_once(&self, claim: &Claim) -> Result<(), NotDone> {
-        if let Some(load) = self.0.store.load_advance(&claim.run).await? {
+        if let Some(load) = self.parts().store.load_advance(&claim.run).await? {
             failpoint::hit("evaluation_loaded");
             let advance_fence = load.head.advance_fence;
             let seen = load.head.wake_seq;
@@ -71,7 +71,7 @@ impl Driver {
             self.deliver(Scope::Run(claim.run.clone()), body).await?;
             failpoint::hit("evaluation_committed");
         }
-        Ok(self.0.store.finish(claim.clone()).await?)
+        Ok(self.parts().store.finish(claim.clone()).await?)
     }
 
     async fn evaluate(&self, load: AdvanceLoad) -> Result<sortie_core::evaluation::Evaluation, EvaluatorError> {
@@ -83,16 +83,16 @@ impl Driver {
             input,
             facts,
             journal,
-            at_ms: self.0.clock.now(),
+            at_ms: self.parts().clock.now(),
             entropy_hex: to_hex(&entropy().0),
             logged: 0,
         };
         let bundle = async || {
             let unavailable = |message: String| EvaluatorError::Unavailable(message);
-            let text = self.0.store.bundle(&digest).await.map_err(|error| unavailable(error.to_string()))?;
+            let text = self.parts().store.bundle(&digest).await.map_err(|error| unavailable(error.to_string()))?;
             let text = text.ok_or_else(|| unavailable(format!("the bundle {digest} is not in the store")))?;
             serde_json::from_str::<Bundle>(&text).map_err(|error| unavailable(error.to_string()))
         };
-        Ok(self.0.evaluators.evaluate(request, bundle).await?.evaluation)
+        Ok(self.parts().evaluators.evaluate(request, bundle).await?.evaluation)
     }
 }

@@ -55,13 +55,13 @@ pub(super) fn spec(run: &RunId, step: &Step, job: &JobSpec, attempt: &Attempt) -
 impl Driver {
     /// What a first launch hands over. Committed before SSH is opened.
     pub(super) fn hand(&self, host: &str, spec: &SpecText, attempt: &Attempt) -> Handed {
-        let now = self.0.clock.now();
+        let now = self.parts().clock.now();
         Handed {
             host: host.to_owned(),
             spec_digest: spec.digest.clone(),
             kid: self.ring().active_kid(),
             root: self.ring().root_generation(),
-            audience: self.0.config.audience().to_owned(),
+            audience: self.parts().config.audience().to_owned(),
             issued_s: now.div_euclid(1_000),
             expires_s: expires_s(attempt.deadline_at),
             launching_at: now,
@@ -83,7 +83,7 @@ impl Driver {
     ) -> Result<Verb, String> {
         let ring = self.ring();
         let claims = Claims {
-            iss: self.0.installation.id.clone(),
+            iss: self.parts().installation.id.clone(),
             aud: handed.audience.clone(),
             sub: run.to_string(),
             jti: attempt.id.to_string(),
@@ -95,13 +95,13 @@ impl Driver {
             exp: handed.expires_s,
         };
         let token = ring.mint_with(&handed.kid, &claims).map_err(|error| error.to_string())?;
-        let url = ring.sign_url_with(handed.root, &handed.audience, &self.0.installation.id, attempt.id.as_str(), handed.expires_s);
+        let url = ring.sign_url_with(handed.root, &handed.audience, &self.parts().installation.id, attempt.id.as_str(), handed.expires_s);
         let proof = ring.proof_secret(handed.root, attempt.id.as_str()).ok_or("the root key of this attempt is revoked")?;
         let credentials = Credentials {
             callback_url: url.map_err(|error| error.to_string())?,
             token: token.expose().to_owned(),
             proof_secret: proof.to_base64().to_string(),
-            trust: self.0.config.trust().map_err(|error| error.to_string())?,
+            trust: self.parts().config.trust().map_err(|error| error.to_string())?,
             secret_env,
         };
         Ok(Verb::Launch { spec: spec.text, spec_digest: spec.digest, credentials })
@@ -114,8 +114,8 @@ impl Driver {
     pub fn wait_address(&self, run: &RunId, step: &Step, wait: &WaitId, scheduled_at: Ms) -> Result<SignedAddress, String> {
         let issued_s = scheduled_at.div_euclid(1_000);
         let claims = Claims {
-            iss: self.0.installation.id.clone(),
-            aud: self.0.config.audience().to_owned(),
+            iss: self.parts().installation.id.clone(),
+            aud: self.parts().config.audience().to_owned(),
             sub: run.to_string(),
             jti: wait.to_string(),
             step: step.name.clone(),
@@ -127,7 +127,7 @@ impl Driver {
         };
         let ring = self.ring();
         let token = ring.mint(&claims).map_err(|error| error.to_string())?;
-        let url = ring.sign_url(self.0.config.audience(), &self.0.installation.id, wait.as_str(), claims.exp);
+        let url = ring.sign_url(self.parts().config.audience(), &self.parts().installation.id, wait.as_str(), claims.exp);
         Ok(SignedAddress { url: url.map_err(|error| error.to_string())?, token })
     }
 
@@ -150,11 +150,11 @@ impl Driver {
     }
 
     async fn wait_of_call(&self, run: &RunId, call: u32) -> Result<FoundWait, String> {
-        let steps = self.0.store.steps(run).await.map_err(|error| error.to_string())?;
+        let steps = self.parts().store.steps(run).await.map_err(|error| error.to_string())?;
         let step = steps.into_iter().find(|step| step.call == call).ok_or_else(|| format!("call {call} is no step of the run"))?;
         let StepKind::Wait { wait } = &step.kind else { return Err(format!("call {call} is not a wait")) };
         let id = wait.clone();
-        let row = self.0.store.wait(&id).await.map_err(|error| error.to_string())?.ok_or("the wait is gone")?;
+        let row = self.parts().store.wait(&id).await.map_err(|error| error.to_string())?.ok_or("the wait is gone")?;
         Ok(FoundWait { id, step, scheduled_at: row.scheduled_at })
     }
 }

@@ -33,7 +33,7 @@ impl Driver {
             Ok(())
         };
         let chosen = match &attempt.handed {
-            Some(handed) => self.0.store.host(&handed.host).await?.ok_or_else(|| format!("host `{}` was removed", handed.host)),
+            Some(handed) => self.parts().store.host(&handed.host).await?.ok_or_else(|| format!("host `{}` was removed", handed.host)),
             None => self.choose(&job.on).await?,
         };
         let host = match chosen {
@@ -45,7 +45,7 @@ impl Driver {
         failpoint::hit("attempt_scheduled");
         let starting = InputBody::LaunchStarting { attempt: id.clone(), handed };
         let Decision::Launch(attempt) = self.deliver(scope(), starting).await?.reply else {
-            return Ok(self.0.store.finish(claim.clone()).await?);
+            return Ok(self.parts().store.finish(claim.clone()).await?);
         };
         failpoint::hit("attempt_launching");
         let Some(handed) = &attempt.handed else { return Err(NotDone::Never("a launching attempt without claims".to_owned())) };
@@ -100,17 +100,17 @@ impl Driver {
     /// Tell the host that the collected result is committed.
     pub(super) async fn acknowledge(&self, claim: &Claim, id: &AttemptId) -> Result<(), NotDone> {
         let (run, _, attempt) = self.attempt(id).await?;
-        let rows = self.0.store.callbacks(&run).await?;
+        let rows = self.parts().store.callbacks(&run).await?;
         let result = format!("{id}.result.");
         let seq = rows.iter().filter_map(|row| row.id.strip_prefix(&result)?.parse::<u64>().ok()).max();
         if let Some(seq) = seq
             && let Err(error) = self.ask_host_of(&attempt, Verb::Ack { attempt: id.to_string(), seq }).await?
         {
-            let until = self.0.clock.now() + sortie_core::limits::REACH_BACKOFF_CAP_MS.cast_signed();
+            let until = self.parts().clock.now() + sortie_core::limits::REACH_BACKOFF_CAP_MS.cast_signed();
             tracing::info!(attempt = %id, message = error.message, "the host could not be told that its result is committed");
             return Ok(self.put_off(claim.clone(), until).await?);
         }
-        Ok(self.0.store.finish(claim.clone()).await?)
+        Ok(self.parts().store.finish(claim.clone()).await?)
     }
 
     /// Posts that came over SSH go the way of those that came over HTTP.
@@ -124,11 +124,11 @@ impl Driver {
     }
 
     async fn attempt(&self, id: &AttemptId) -> Result<(RunId, Step, Attempt), NotDone> {
-        self.0.store.attempt(id).await?.ok_or_else(|| NotDone::Never(format!("{id} is not in the store")))
+        self.parts().store.attempt(id).await?.ok_or_else(|| NotDone::Never(format!("{id} is not in the store")))
     }
 
     async fn job_of(&self, run: &RunId, step: &Step) -> Result<JobSpec, NotDone> {
-        match self.0.store.event(run, step.spec_seq).await?.map(|event| event.body) {
+        match self.parts().store.event(run, step.spec_seq).await?.map(|event| event.body) {
             Some(EventBody::StepScheduled { spec: CallSpec::Job(job), .. }) => Ok(job),
             _ => Err(NotDone::Never(format!("event {} of {run} is not the schedule of a job", step.spec_seq))),
         }
@@ -138,15 +138,14 @@ impl Driver {
     async fn choose(&self, on: &HostSelector) -> Result<Result<Host, String>, NotDone> {
         match on {
             HostSelector::Name(name) => {
-                let found = self.0.store.host(name).await?;
+                let found = self.parts().store.host(name).await?;
                 Ok(found.ok_or_else(|| format!("there is no host `{name}`; add it with `sortie host add {name} ...`")))
             }
             HostSelector::Label(label) => {
-                let hosts = self.0.store.hosts().await?;
-                let open = self.0.store.open_attempts().await?;
-                let load = |host: &Host| {
-                    open.iter().filter(|(_, row)| row.handed.as_ref().is_some_and(|handed| handed.host == host.name)).count()
-                };
+                let hosts = self.parts().store.hosts().await?;
+                let open = self.parts().store.open_attempts().await?;
+                let load =
+                    |host: &Host| open.iter().filter(|(_, row)| row.handed.as_ref().is_some_and(|handed| handed.host == host.name)).count();
                 let best = hosts.into_iter().filter(|host| host.labels.contains(label)).min_by_key(load);
                 Ok(best.ok_or_else(|| format!("no host has the label `{label}`")))
             }
@@ -155,19 +154,17 @@ impl Driver {
 
     async fn ask_host_of(&self, attempt: &Attempt, verb: Verb) -> Result<Result<Reply, AskError>, NotDone> {
         let Some(handed) = &attempt.handed else { return Err(NotDone::Never(format!("{} was never handed to a host", attempt.id))) };
-        match self.0.store.host(&handed.host).await? {
+        match self.parts().store.host(&handed.host).await? {
             Some(host) => Ok(self.ask(&host, verb).await),
-            None => Ok(Err(AskError {
-                kind: FailureKind::NoHost,
-                sent: Sent::Nothing,
-                message: format!("host `{}` was removed", handed.host),
-            })),
+            None => {
+                Ok(Err(AskError { kind: FailureKind::NoHost, sent: Sent::Nothing, message: format!("host `{}` was removed", handed.host) }))
+            }
         }
     }
 
     async fn ask(&self, host: &Host, verb: Verb) -> Result<Reply, AskError> {
         failpoint::hit("launch_asked");
-        let asked = tokio::time::timeout(Duration::from_millis(limits::ASK_MS), self.0.launcher.ask(host, verb)).await;
+        let asked = tokio::time::timeout(Duration::from_millis(limits::ASK_MS), self.parts().launcher.ask(host, verb)).await;
         asked.unwrap_or_else(|_| {
             let message = format!("{} did not answer within {} s", host.name, limits::ASK_MS / 1_000);
             Err(AskError { kind: FailureKind::Unreachable, sent: Sent::Perhaps, message })

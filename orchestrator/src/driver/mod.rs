@@ -27,7 +27,7 @@ use tokio::sync::{Notify, watch};
 
 /// Delivers inputs and does due work. Cheap to clone.
 #[derive(Clone)]
-pub struct Driver(Arc<Parts>);
+pub struct Driver(Arc<Inner>);
 
 /// What a driver is made of.
 pub struct Parts {
@@ -47,6 +47,10 @@ pub struct Parts {
     pub installation: Installation,
     /// Audiences of tokens that are taken: the public URL first, then former ones.
     pub audiences: Vec<String>,
+}
+
+struct Inner {
+    parts: Parts,
     wakers: [Waker; 4],
     /// Runs that are being evaluated, each with the claim that came meanwhile.
     evaluating: Mutex<HashMap<RunId, Option<Claim>>>,
@@ -58,20 +62,11 @@ pub struct Parts {
 impl Driver {
     /// A driver; it does nothing by itself until [`Driver::start`].
     #[must_use]
-    pub fn new(
-        store: Arc<dyn Store>,
-        tokens: Arc<CachedVerifier>,
-        launcher: Arc<dyn Launcher>,
-        evaluators: Evaluators,
-        clock: Clock,
-        config: Arc<Config>,
-        installation: Installation,
-        audiences: Vec<String>,
-    ) -> Self {
-        let listening_since = clock.now();
+    pub fn new(parts: Parts) -> Self {
+        let listening_since = parts.clock.now();
         let (stop, _) = watch::channel(false);
         let wakers = [const { Waker::new() }; 4];
-        Self(Arc::new(Parts { store, tokens, launcher, evaluators, clock, config, installation, audiences, wakers, evaluating: Mutex::default(), listening_since, stop }))
+        Self(Arc::new(Inner { parts, wakers, evaluating: Mutex::default(), listening_since, stop }))
     }
 
     /// Decide one input and commit it; what became due is started at once.
@@ -97,8 +92,8 @@ impl Driver {
         done: Option<Claim>,
         bytes: Option<Vec<u8>>,
     ) -> Result<Delivered, StoreError> {
-        let input = Input { at: self.0.clock.now(), entropy: entropy(), body };
-        let delivered = self.0.store.deliver(Delivery { scope, input, done, body: bytes }).await?;
+        let input = Input { at: self.parts().clock.now(), entropy: entropy(), body };
+        let delivered = self.parts().store.deliver(Delivery { scope, input, done, body: bytes }).await?;
         self.wake(&delivered.due);
         Ok(delivered)
     }
@@ -108,19 +103,19 @@ impl Driver {
     /// # Errors
     /// As [`Store::beat`].
     pub async fn beat(&self, beat: Beat) -> Result<BeatReply, StoreError> {
-        self.0.store.beat(beat).await
+        self.parts().store.beat(beat).await
     }
 
     /// What it is made of.
     #[must_use]
     pub fn parts(&self) -> &Parts {
-        &self.0
+        &self.0.parts
     }
 
     /// The keys.
     #[must_use]
     pub fn ring(&self) -> &KeyRing {
-        self.0.tokens.ring()
+        self.parts().tokens.ring()
     }
 
     /// Wake the loops that would sleep past the time at which something is due now.

@@ -66,7 +66,7 @@ impl Driver {
             while under_way.try_join_next().is_some() {}
             let Ok(first) = Arc::clone(&slots).acquire_owned().await else { break };
             let free = slots.available_permits() + 1;
-            match self.0.store.claim(class, self.0.clock.now(), limits::LEASE_MS, free).await {
+            match self.parts().store.claim(class, self.parts().clock.now(), limits::LEASE_MS, free).await {
                 Ok(claims) if claims.is_empty() => {
                     drop(first);
                     self.rest(class, &mut stop).await;
@@ -84,8 +84,8 @@ impl Driver {
 
     /// What a process before this one had claimed when it died is due again, without waiting for its leases (F012).
     async fn take_over(&self, class: WorkClass) {
-        let until = self.0.clock.now().saturating_add_unsigned(limits::LEASE_MS);
-        if let Err(error) = self.0.store.give_back(class, until).await {
+        let until = self.parts().clock.now().saturating_add_unsigned(limits::LEASE_MS);
+        if let Err(error) = self.parts().store.give_back(class, until).await {
             tracing::warn!(?class, %error, "work claimed before the start is left to its leases");
         }
     }
@@ -105,8 +105,8 @@ impl Driver {
 
     /// Wait for a wake-up, the next due time or the stop, whichever is first.
     async fn rest(&self, class: WorkClass, stop: &mut tokio::sync::watch::Receiver<bool>) {
-        let soon = |ms: u64| self.0.clock.now().saturating_add_unsigned(ms);
-        let until = match self.0.store.next_due(class).await {
+        let soon = |ms: u64| self.parts().clock.now().saturating_add_unsigned(ms);
+        let until = match self.parts().store.next_due(class).await {
             Ok(at) => at.unwrap_or(Ms::MAX).min(soon(limits::IDLE_MS)),
             Err(_) => soon(limits::STORE_RETRY_MS),
         };
@@ -115,7 +115,7 @@ impl Driver {
         waker.rests_until.store(until, Ordering::SeqCst);
         tokio::select! {
             () = waker.notify.notified() => {}
-            () = tokio::time::sleep(self.0.clock.until(until)) => {}
+            () = tokio::time::sleep(self.parts().clock.until(until)) => {}
             _ = stop.changed() => {}
         }
         waker.rests_until.store(Ms::MAX, Ordering::SeqCst);
@@ -130,12 +130,12 @@ impl Driver {
             Work::Ack(id) => self.acknowledge(&claim, id).await,
             Work::Timer(timer) => self.timer(&claim, timer).await,
         };
-        let store = &self.0.store;
+        let store = &self.parts().store;
         let settled = match outcome {
             Ok(()) | Err(NotDone::Gone) => Ok(()),
             Err(NotDone::Later(message)) => {
                 tracing::warn!(run = %claim.run, work = claim.work.key(), message, "due work is put off");
-                let until = self.0.clock.now() + limits::STORE_RETRY_MS.cast_signed();
+                let until = self.parts().clock.now() + limits::STORE_RETRY_MS.cast_signed();
                 self.put_off(claim, until).await
             }
             Err(NotDone::Never(message)) => {
@@ -152,7 +152,7 @@ impl Driver {
     /// Give claimed work back, due at a later time.
     pub(super) async fn put_off(&self, claim: Claim, until: Ms) -> Result<(), StoreError> {
         let class = claim.work.class();
-        self.0.store.postpone(claim, until).await?;
+        self.parts().store.postpone(claim, until).await?;
         self.wake(&[(class, until)]);
         Ok(())
     }
@@ -170,7 +170,7 @@ impl Driver {
     /// Silence while the server itself was not listening proves nothing.
     fn too_early_to_judge(&self, timer: &Timer) -> bool {
         let listens = matches!(timer, Timer::Started(_) | Timer::Heartbeat(_));
-        listens && self.0.clock.now() < self.0.listening_since + limits::LISTEN_GRACE_MS.cast_signed()
+        listens && self.parts().clock.now() < self.0.listening_since + limits::LISTEN_GRACE_MS.cast_signed()
     }
 }
 

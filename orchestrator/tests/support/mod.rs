@@ -8,7 +8,7 @@ pub mod job;
 
 use sortie::clock::Clock;
 use sortie::config::Config;
-use sortie::driver::{Driver, Evaluators};
+use sortie::driver::{Driver, Evaluators, Parts};
 use sortie::http;
 use sortie::http::limits::{Limits, RefusalLimits};
 use sortie::launcher::{AskError, Asking, Launcher, Sent};
@@ -71,16 +71,16 @@ impl World {
         let ring = KeyRing::create(&keys, clock.now()).unwrap();
         let store: Arc<dyn Store> = SqliteStore::open(&dir.path().join("sortie.db")).unwrap();
         let installation = store.installation().await.unwrap();
-        let driver = Driver::new(
-            Arc::clone(&store),
-            Arc::new(CachedVerifier::new(ring.clone())),
-            Arc::new(NoHost),
-            Evaluators::new(PathBuf::from("/nonexistent"), 1),
+        let driver = Driver::new(Parts {
+            store: Arc::clone(&store),
+            tokens: Arc::new(CachedVerifier::new(ring.clone())),
+            launcher: Arc::new(NoHost),
+            evaluators: Evaluators::new(PathBuf::from("/nonexistent"), 1),
             clock,
-            Arc::new(Config { public_url: PUBLIC_URL.to_owned(), ..Config::fresh() }),
+            config: Arc::new(Config { public_url: PUBLIC_URL.to_owned(), ..Config::fresh() }),
             installation,
-            vec![PUBLIC_URL.to_owned(), FORMER_URL.to_owned()],
-        );
+            audiences: vec![PUBLIC_URL.to_owned(), FORMER_URL.to_owned()],
+        });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = watch::channel(false);
