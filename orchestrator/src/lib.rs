@@ -13,6 +13,7 @@ pub mod failpoint;
 pub mod http;
 pub mod launcher;
 pub mod limits;
+pub mod schema;
 pub mod serve;
 pub mod setup;
 pub mod shim;

@@ -14,6 +14,8 @@ pub const EVALUATORS: usize = 2;
 pub const EVALUATION_MS: u64 = 10_000;
 /// Bytes of an evaluator's answer.
 pub const EVALUATION_BYTES: usize = 64 << 20;
+/// Bytes of an evaluator's standard error that are read when it died: its last words.
+pub const EVALUATOR_STDERR_BYTES: u64 = 16 << 10;
 /// How long the shim may take to verify the end of a job before it answers as it is, in milliseconds.
 pub const STOP_WAIT_MS: u64 = 15_000;
 /// How long a graceful stop waits for requests and work in flight, in milliseconds (F004).
@@ -28,6 +30,8 @@ pub const FORMER_AUDIENCES: usize = 16;
 pub const LISTEN_GRACE_MS: u64 = 10_000;
 /// How long one question to a host may take in all, in milliseconds; shorter than the lease.
 pub const ASK_MS: u64 = 120_000;
+/// Compiled schemas that are remembered; a schema costs some hundred microseconds to compile and some kilobytes to keep.
+pub const SCHEMAS: usize = 256;
 
 const _: () = assert!(ASK_MS + STOP_WAIT_MS < LEASE_MS);
 /// A difference between the system's clock and ours that is worth a line in the log, in milliseconds.

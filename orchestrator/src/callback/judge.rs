@@ -1,8 +1,8 @@
 //! What a job's result means: success, failure of a kind, or not a result at all.
 
 use super::limits::LAST_LINE_CHARS;
-use super::schema;
 use crate::driver::Driver;
+use crate::schema;
 use serde_json::Value;
 use sortie_core::call::CallSpec;
 use sortie_core::event::EventBody;

@@ -8,7 +8,5 @@ pub const ANSWER_BYTES: usize = sortie_protocol::limits::RESULT_BYTES;
 pub const MESSAGE_CHARS: usize = 1_000;
 /// Characters of the last line of error output that a failure quotes.
 pub const LAST_LINE_CHARS: usize = 400;
-/// Compiled schemas that are remembered; a schema costs some hundred microseconds to compile and some kilobytes to keep.
-pub const SCHEMAS: usize = 256;
 /// When a sender is to try again while the store does not answer, in seconds.
 pub const RETRY_AFTER_S: u32 = 5;

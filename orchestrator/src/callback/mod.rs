@@ -7,7 +7,6 @@ mod answer;
 mod judge;
 pub mod limits;
 mod parse;
-mod schema;
 mod verify;
 mod wait;
 

@@ -1,12 +1,13 @@
 //! The answer to a plain wait: URL and token only, any JSON, so that `curl` can give it.
 
+use super::CallbackResponse;
 use super::answer::{self, Taken};
 use super::limits::ANSWER_BYTES;
 use super::parse::{self, Fault};
 use super::verify::{AdmittedWait, speaks_for_wait};
-use super::{CallbackResponse, schema};
 use crate::driver::Driver;
 use crate::failpoint;
+use crate::schema;
 use serde_json::Value;
 use sortie_core::canonical;
 use sortie_core::ids::WaitId;

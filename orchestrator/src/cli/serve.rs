@@ -38,10 +38,20 @@ pub enum LogFormat {
 pub fn run(args: &ServeArgs, context: &Context) -> Result<Done, Problem> {
     let _log = log::start(args.log_format);
     super::crypto();
+    more_descriptors();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Problem::new(ErrorCode::Failed, format!("no runtime: {error}")))?;
     runtime.block_on(serve(context))?;
     Ok(Done::silent())
+}
+
+/// As many open files as the system lets us have: connections are bounded by them (F008).
+fn more_descriptors() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
 }
 
 async fn serve(context: &Context) -> Result<(), Problem> {

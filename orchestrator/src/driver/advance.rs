@@ -3,7 +3,10 @@
 use super::evaluators::EvaluatorError;
 use super::work::NotDone;
 use super::{Driver, entropy};
-use crate::failpoint;
+use crate::{failpoint, schema};
+use sortie_core::call::CallSpec;
+use sortie_core::evaluation::{Command, End, Evaluation};
+use sortie_core::failure::{Failure, FailureKind};
 use sortie_core::ids::RunId;
 use sortie_core::input::{InputBody, Scope};
 use sortie_flow::bundle::Bundle;
@@ -74,7 +77,7 @@ impl Driver {
         Ok(self.parts().store.finish(claim.clone()).await?)
     }
 
-    async fn evaluate(&self, load: AdvanceLoad) -> Result<sortie_core::evaluation::Evaluation, EvaluatorError> {
+    async fn evaluate(&self, load: AdvanceLoad) -> Result<Evaluation, EvaluatorError> {
         let AdvanceLoad { head, facts, input, journal } = load;
         let digest = head.bundle;
         let request = EvaluateRequest {
@@ -93,6 +96,26 @@ impl Driver {
             let text = text.ok_or_else(|| unavailable(format!("the bundle {digest} is not in the store")))?;
             serde_json::from_str::<Bundle>(&text).map_err(|error| unavailable(error.to_string()))
         };
-        Ok(self.parts().evaluators.evaluate(request, bundle).await?.evaluation)
+        let evaluation = self.parts().evaluators.evaluate(request, bundle).await?.evaluation;
+        Ok(with_usable_schemas(evaluation).await)
     }
+}
+
+/// A schema that no answer could ever fit fails the flow where it is asked for, not hours later at the result.
+async fn with_usable_schemas(evaluation: Evaluation) -> Evaluation {
+    for command in &evaluation.commands {
+        let Command::Schedule { step, spec, .. } = command else { continue };
+        let schema = match spec {
+            CallSpec::Job(job) => &job.result_schema,
+            CallSpec::Wait(wait) => &wait.schema,
+            _ => continue,
+        };
+        if let Some(schema) = schema
+            && let Err(message) = schema::usable(schema.clone()).await
+        {
+            let failure = Failure::new(FailureKind::FlowError, format!("step `{step}`: its schema is not usable: {message}"));
+            return Evaluation { commands: Vec::new(), end: End::Failed { failure } };
+        }
+    }
+    evaluation
 }

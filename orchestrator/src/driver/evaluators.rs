@@ -125,7 +125,7 @@ impl Evaluators {
             .env("RUST_LIB_BACKTRACE", "0")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()?;
         let missing = || std::io::Error::other("a pipe is missing");
@@ -152,7 +152,12 @@ impl Process {
         let ended = tokio::time::timeout(Duration::from_millis(limits::STORE_RETRY_MS), self.child.wait()).await;
         let status = ended.ok().and_then(Result::ok);
         let _ = self.child.kill().await;
-        Death::of(status, "").hint
+        let mut said = Vec::new();
+        if let Some(stderr) = self.child.stderr.take() {
+            // It is dead: what it wrote is in the pipe, and the pipe is closed.
+            let _ = stderr.take(limits::EVALUATOR_STDERR_BYTES).read_to_end(&mut said).await;
+        }
+        Death::of(status, &String::from_utf8_lossy(&said)).hint
     }
 }
 

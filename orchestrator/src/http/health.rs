@@ -11,7 +11,6 @@ use axum::body::Body;
 use axum::extract::{Extension, State};
 use axum::http::{Response, StatusCode};
 use axum::routing::get;
-use sortie_core::effect::WorkClass;
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::Mutex;
@@ -64,11 +63,11 @@ impl Readiness {
             tracing::error!(%error, "not ready");
             return Err("the key ring cannot be read");
         }
-        match tokio::time::timeout(READY_WITHIN, self.driver.parts().store.next_due(WorkClass::Timer)).await {
+        match tokio::time::timeout(READY_WITHIN, self.driver.parts().store.writable()).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => {
                 tracing::error!(%error, "not ready");
-                Err("the store does not answer")
+                Err("the store cannot commit")
             }
             Err(_) => Err("the store is slow to answer"),
         }

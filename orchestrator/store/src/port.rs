@@ -24,6 +24,8 @@ pub type Fut<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send 
 pub trait Store: Send + Sync {
     /// Ids, epoch and schema of this store.
     fn installation(&self) -> Fut<'_, Installation>;
+    /// Commit something small: whether callbacks can be taken (F010).
+    fn writable(&self) -> Fut<'_, ()>;
 
     // --- the engine ---
 

@@ -21,7 +21,11 @@ pub(super) async fn a_run_is_made_once(world: &World) {
     let wish = world.wish("build");
     let made = world.deliver(Scope::New(wish.run.clone()), InputBody::Create(wish.clone())).await;
     assert_eq!((made.run.clone(), made.seq), (wish.run.clone(), 2));
-    assert_eq!(made.due.iter().map(|(class, _)| *class).collect::<Vec<_>>(), [WorkClass::Advance, WorkClass::Timer], "the advance, and the deadline");
+    assert_eq!(
+        made.due.iter().map(|(class, _)| *class).collect::<Vec<_>>(),
+        [WorkClass::Advance, WorkClass::Timer],
+        "the advance, and the deadline"
+    );
     let again = world.try_deliver(Scope::New(wish.run.clone()), InputBody::Create(wish.clone()), None).await;
     assert!(matches!(again, Err(StoreError::Refused(Refusal::Exists))), "{again:?}");
     let head = world.store.run(&wish.run).await.unwrap().unwrap().head;

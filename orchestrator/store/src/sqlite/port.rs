@@ -1,6 +1,8 @@
 //! The port, method by method: which of them read, which write.
 
-use super::{SqliteStore, advance, attempt, backup, beat, callback, deliver, due, event, flow, host, idempotency, run, step, wait};
+use super::{
+    SqliteStore, advance, attempt, backup, beat, callback, deliver, due, event, flow, host, idempotency, installation, run, step, wait,
+};
 use crate::error::StoreError;
 use crate::limits;
 use crate::model::{
@@ -32,6 +34,14 @@ impl SqliteStore {
 impl Store for SqliteStore {
     fn installation(&self) -> Fut<'_, Installation> {
         Box::pin(async { Ok(self.installation.clone()) })
+    }
+
+    fn writable(&self) -> Fut<'_, ()> {
+        self.write(|db| {
+            // A fence that nobody gets: fences only have to rise.
+            installation::next_fences(db, 1)?;
+            Ok(())
+        })
     }
 
     fn deliver(&self, delivery: Delivery) -> Fut<'_, Delivered> {

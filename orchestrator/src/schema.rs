@@ -1,6 +1,6 @@
 //! Judging documents by JSON Schema (draft 2020-12). Compiled schemas are remembered by their digest, bounded.
 
-use super::limits::SCHEMAS;
+use crate::limits::SCHEMAS;
 use jsonschema::{PatternOptions, Validator};
 use serde_json::Value;
 use sortie_core::canonical;
@@ -16,9 +16,18 @@ static COMPILED: LazyLock<Mutex<HashMap<String, Compiled>>> = LazyLock::new(Mute
 ///
 /// # Errors
 /// For people. Values of the document are not repeated.
-pub(super) async fn check(schema: Value, document: Value, at: &'static str) -> Result<(), String> {
+pub async fn check(schema: Value, document: Value, at: &'static str) -> Result<(), String> {
     let checked = tokio::task::spawn_blocking(move || judge(&schema, &document, at)).await;
     checked.unwrap_or_else(|_| Err(format!("{at}: the schema could not be applied")))
+}
+
+/// Whether a schema can be used at all.
+///
+/// # Errors
+/// For people: what is wrong with it.
+pub async fn usable(schema: Value) -> Result<(), String> {
+    let compiled = tokio::task::spawn_blocking(move || (*compiled(&schema)).as_ref().map(|_| ()).map_err(Clone::clone)).await;
+    compiled.unwrap_or_else(|_| Err("the schema could not be compiled".to_owned()))
 }
 
 fn judge(schema: &Value, document: &Value, at: &str) -> Result<(), String> {
