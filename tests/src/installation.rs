@@ -55,6 +55,11 @@ impl Installation {
         self.ready();
     }
 
+    /// Start the server without asking whether it is ready.
+    pub fn start_unasked(&mut self) {
+        self.spawn(None);
+    }
+
     /// Start the server so that it dies at a failpoint; it may be dead before it is ready.
     pub fn start_to_die_at(&mut self, failpoint: &str) {
         self.spawn(Some(failpoint));

@@ -14,7 +14,7 @@ use sortie_core::failure::FailureKind;
 use sortie_protocol::verb::{Answer, Refusal, Reply};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 
 /// A question, ready to be written: its number stands in the payload too.
@@ -62,6 +62,8 @@ pub struct Session {
     at: String,
     nonce: String,
     writer: ChannelWriteHalf<Msg>,
+    /// Its sender is dropped with the reader.
+    reading: watch::Receiver<()>,
     heard: mpsc::Receiver<Event>,
     stderr: Tail,
     limits: Limits,
@@ -70,6 +72,15 @@ pub struct Session {
     over: bool,
     /// The state root, as the host named it.
     pub root: String,
+}
+
+/// How far a write came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Written {
+    /// All of it is on its way.
+    Whole,
+    /// The channel ended before that.
+    Ended,
 }
 
 /// What becomes of a question that a session was given.
@@ -96,9 +107,14 @@ impl Session {
         let (reader, writer) = channel.split();
         let (events, heard) = mpsc::channel(HEARD);
         let stderr = Tail::new(STDERR_BYTES);
-        tokio::spawn(reader::read(reader, Listener::new(&nonce), events, stderr.clone(), Arc::clone(connection)));
+        let (reads, reading) = watch::channel(());
+        let read = reader::read(reader, Listener::new(&nonce), events, stderr.clone(), Arc::clone(connection));
+        tokio::spawn(async move {
+            read.await;
+            drop(reads);
+        });
         let (at, limits) = (start.at.to_owned(), limits.clone());
-        let mut session = Self { at, nonce, writer, heard, stderr, limits, answered: false, over: false, root: String::new() };
+        let mut session = Self { at, nonce, writer, reading, heard, stderr, limits, answered: false, over: false, root: String::new() };
         match session.get_ready(start, shim, step).await {
             Ok(root) => {
                 session.root = root;
@@ -120,14 +136,15 @@ impl Session {
         let header = script::header(&self.nonce, step, &shim.sha256, start.root);
         let begin = async {
             self.writer.exec(true, COMMAND).await?;
-            self.writer.data_bytes(header.into_bytes()).await
+            self.write(header.into_bytes()).await
         };
-        timeout_at(deadline, begin).await.map_err(|_| late())?.map_err(gone)?;
+        // Where the channel has ended meanwhile, what is heard below says how.
+        let _open = timeout_at(deadline, begin).await.map_err(|_| late())?.map_err(gone)?;
         if let Step::Put { .. } = step {
             for piece in shim.bytes.chunks(PIECE_BYTES) {
-                let written = timeout(self.limits.write, self.writer.data_bytes(piece.to_vec())).await;
+                let written = timeout(self.limits.write, self.write(piece.to_vec())).await;
                 // A command that gave up no longer reads; what it said is heard below.
-                if !matches!(written, Ok(Ok(()))) {
+                if !matches!(written, Ok(Ok(Written::Whole))) {
                     break;
                 }
             }
@@ -151,6 +168,15 @@ impl Session {
                     return Err(StartError::Gone(nothing(FailureKind::Unreachable, format!("{}: the connection broke", start.at))));
                 }
             }
+        }
+    }
+
+    /// The client library waits for the channel's window, also when the connection is gone and no window will ever come.
+    async fn write(&self, bytes: Vec<u8>) -> Result<Written, russh::Error> {
+        let mut reading = self.reading.clone();
+        tokio::select! {
+            written = self.writer.data_bytes(bytes) => written.map(|()| Written::Whole),
+            _ = reading.changed() => Ok(Written::Ended),
         }
     }
 
@@ -189,8 +215,8 @@ impl Session {
         }
         let Question { id, payload, patience } = question;
         // From here on the host may have seen some of it.
-        let written = timeout(self.limits.write, self.writer.data_bytes(framed(&self.nonce, &payload))).await;
-        if !matches!(written, Ok(Ok(()))) {
+        let written = timeout(self.limits.write, self.write(framed(&self.nonce, &payload))).await;
+        if !matches!(written, Ok(Ok(Written::Whole))) {
             return Asked::Done(Err(self.lost("the connection broke while the question was being sent")));
         }
         let limit = self.limits.exec + patience;

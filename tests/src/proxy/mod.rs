@@ -2,7 +2,7 @@
 
 mod pump;
 
-use crate::ports;
+use crate::{limits, ports, wait};
 use std::collections::VecDeque;
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -64,6 +64,8 @@ struct Shared {
     state: Mutex<State>,
     released: AtomicBool,
     closing: AtomicBool,
+    away: AtomicBool,
+    listening: AtomicBool,
 }
 
 impl Shared {
@@ -83,20 +85,18 @@ impl Proxy {
     /// A proxy to this port of loopback; everything passes.
     #[must_use]
     pub fn to(port: u16) -> Self {
-        let shared =
-            Arc::new(Shared { to: port, state: Mutex::default(), released: AtomicBool::new(false), closing: AtomicBool::new(false) });
-        let listen = ports::free();
-        let listener = TcpListener::bind(("127.0.0.1", listen)).unwrap();
-        let own = Arc::clone(&shared);
-        std::thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
-                if own.closing.load(Ordering::SeqCst) {
-                    return;
-                }
-                pump::connect(&own, stream);
-            }
+        let shared = Arc::new(Shared {
+            to: port,
+            state: Mutex::default(),
+            released: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
+            away: AtomicBool::new(false),
+            listening: AtomicBool::new(true),
         });
-        Self { port: listen, shared }
+        let port = ports::free();
+        let (own, listener) = (Arc::clone(&shared), TcpListener::bind(("127.0.0.1", port)).unwrap());
+        std::thread::spawn(move || accept(&own, port, listener));
+        Self { port, shared }
     }
 
     /// The plan of the next connection that has none yet.
@@ -112,6 +112,12 @@ impl Proxy {
     /// Let go of what is held back, now and from now on.
     pub fn release(&self) {
         self.shared.released.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether anybody listens: connecting to a proxy that is away is refused by the kernel.
+    pub fn away(&self, away: bool) {
+        self.shared.away.store(away, Ordering::SeqCst);
+        wait::holds("the proxy has seen it", limits::SOON, || self.shared.listening.load(Ordering::SeqCst) != away);
     }
 
     /// Cut off the connections there are.
@@ -140,6 +146,30 @@ impl Drop for Proxy {
         self.shared.closing.store(true, Ordering::SeqCst);
         self.release();
         self.cut_off();
-        let _ = TcpStream::connect(("127.0.0.1", self.port));
+    }
+}
+
+/// Take connections until the proxy is dropped.
+fn accept(shared: &Arc<Shared>, port: u16, listener: TcpListener) {
+    let mut listener = Some(listener);
+    while !shared.closing.load(Ordering::SeqCst) {
+        if shared.away.load(Ordering::SeqCst) {
+            listener = None;
+        } else if listener.is_none() {
+            listener = TcpListener::bind(("127.0.0.1", port)).ok();
+        }
+        shared.listening.store(listener.is_some(), Ordering::SeqCst);
+        let Some(open) = &listener else {
+            std::thread::sleep(limits::PUMP);
+            continue;
+        };
+        open.set_nonblocking(true).unwrap();
+        match open.accept() {
+            Ok((stream, _)) => {
+                stream.set_nonblocking(false).unwrap();
+                pump::connect(shared, stream);
+            }
+            Err(_) => std::thread::sleep(limits::PUMP),
+        }
     }
 }

@@ -36,7 +36,8 @@ fn cut(world: &World, proxy: &Proxy, host: &str, way: Way, bytes: usize) {
     let link = proxy.links().len();
     proxy.next(Plan::Cut(way, bytes));
     let run = job(world, host, &word);
-    let shown = run.ended(&world.it);
+    // Within this time a break must have been noticed: by itself, not by the time limit of a phase.
+    let shown = run.ended_within(&world.it, limits::SOON);
     assert_eq!((&shown["state"], &shown["value"]["result"]), (&json!("succeeded"), &json!(1)), "{word}: {shown:#}");
     assert_eq!(world.recorder.count(&word), 1, "{word}: one process");
     run.assert_ended_once(&world.it);

@@ -69,14 +69,16 @@ fn a_cancel_that_overtakes_a_held_launch_frame_leaves_a_tombstone_and_nothing_st
     assert!(!world.root.join("jobs").join(&attempt).exists(), "the host does not know of it");
     // The server dies, its host is out of reach while it comes back, then the cancel is the first thing that gets through.
     world.it.kill();
-    world.ssh().all(Plan::Refuse);
+    world.ssh().away(true);
     world.it.start();
+    let _ = run.event(&world.it, "launch_unknown");
     let _ = world.it.cli(&["runs", "cancel", &run.id]).data();
-    world.ssh().all(Plan::Pass);
+    world.ssh().away(false);
     let shown = run.ended(&world.it);
     assert_eq!(shown["state"], "cancelled", "{shown:#}");
     let job = world.root.join("jobs").join(&attempt);
-    wait::holds("the cancel leaves a tombstone", limits::SOON, || job.join("sealed").exists());
+    let history = || format!("the cancel leaves a tombstone: {:#}", json!(run.history(&world.it)));
+    wait::until_or(history, limits::SOON, || job.join("sealed").exists().then_some(()));
     let sessions = processes::of_shim(&world.root).len();
     assert!(sessions >= 1, "the session of the held frame still waits for the rest of it");
     world.ssh().release();

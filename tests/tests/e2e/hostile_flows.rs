@@ -11,7 +11,7 @@ const FLOWS: [(&str, &str); 4] = [
         "nested-loop",
         "    n = 0\n    for a in range(1000000):\n        for b in range(1000000):\n            for c in range(1000000):\n                n += 1\n    return n",
     ),
-    ("allocation", "    kept = []\n    for n in range(10000):\n        kept.append(\"x\" * 100000000)\n    return len(kept)"),
+    ("allocation", "    text = \"xxxxxxxx\"\n    for n in range(40):\n        text = text + text\n    return len(text)"),
     ("recursion", "    def down(n):\n        return down(n + 1) + 1\n    return down(0)"),
     ("calls", "    for n in range(100000):\n        sleep(\"s%d\" % n, \"1ms\", wait = False)\n    return 1"),
 ];
