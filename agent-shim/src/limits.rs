@@ -4,6 +4,8 @@
 pub const HEADER_LINE_BYTES: usize = 256;
 /// How long a launch waits for its supervisor to say that the job runs, in milliseconds. The job is safe either way.
 pub const READY_MS: u64 = 20_000;
+/// Supervisors that one launch calls, one after the other, where they die before the job is started (`kill -9`, no memory).
+pub const SUPERVISORS: u32 = 3;
 /// How long a supervisor tries for a lock that nobody seems to hold for good, in milliseconds.
 pub const LOCK_MS: u64 = 500;
 /// How long the supervisor waits for the gate to say that the command was executed, in milliseconds (a slow network file system).

@@ -65,6 +65,8 @@ pub enum Ready {
     Busy,
     /// It could not begin: no room, no rights.
     Failed(String),
+    /// It died without a word.
+    Died,
 }
 
 /// A supervisor that was called and has not answered yet.
@@ -87,7 +89,7 @@ impl Called {
         let said = match line.trim_end() {
             "ready" => Ready::Yes,
             "busy" => Ready::Busy,
-            "" => Ready::Failed("the supervisor died before it had begun".to_owned()),
+            "" => Ready::Died,
             failed => Ready::Failed(failed.to_owned()),
         };
         if said != Ready::Yes {

@@ -2,7 +2,7 @@
 
 use super::{Fault, claim, wait_until};
 use crate::attempt::Attempt;
-use crate::limits::READY_MS;
+use crate::limits::{READY_MS, SUPERVISORS};
 use crate::root::{AttemptId, Root};
 use crate::sign::{ProofKey, sha256_hex};
 use crate::spawn::{Called, Ready};
@@ -53,15 +53,19 @@ fn supervise(attempt: &Attempt) -> Result<(), Fault> {
         super::succeed(attempt);
         return Ok(());
     }
-    match Called::new(attempt)?.ready() {
-        Ready::Yes => Ok(()),
-        Ready::Busy => {
-            wait_until(READY_MS, || view(attempt).phase != Phase::Claimed);
-            Ok(())
+    for _ in 0..SUPERVISORS {
+        match Called::new(attempt)?.ready() {
+            Ready::Yes => return Ok(()),
+            Ready::Busy => {
+                wait_until(READY_MS, || view(attempt).phase != Phase::Claimed);
+                return Ok(());
+            }
+            Ready::Failed(_) | Ready::Died if view(attempt).phase != Phase::Claimed => return Ok(()),
+            Ready::Failed(why) => return Err(Fault(Refusal::Resources, why)),
+            Ready::Died => {}
         }
-        Ready::Failed(_) if view(attempt).phase != Phase::Claimed => Ok(()),
-        Ready::Failed(why) => Err(Fault(Refusal::Resources, why)),
     }
+    Err(Fault(Refusal::Resources, "its supervisors die before they have begun".to_owned()))
 }
 
 fn check(spec: &str, credentials: &Credentials) -> Result<AttemptId, Fault> {

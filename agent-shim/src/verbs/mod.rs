@@ -77,6 +77,7 @@ fn succeed(attempt: &Attempt) {
     match Called::new(attempt).map(Called::ready) {
         Ok(Ready::Yes | Ready::Busy) => {}
         Ok(Ready::Failed(why)) => attempt.log(&format!("no successor: {why}")),
+        Ok(Ready::Died) => attempt.log("the successor died before it had begun"),
         Err(error) => attempt.log(&format!("no successor: {error}")),
     }
 }
