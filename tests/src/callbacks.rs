@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use sortie_keys::KeyRing;
 use sortie_protocol::callback::{CallbackKind, HEADER_ID, HEADER_SIGNATURE, HEADER_TIMESTAMP, proof_message, webhook_id};
 use sortie_protocol::spec::Credentials;
+use std::net::Ipv4Addr;
 use std::path::Path;
 
 /// Everything that a callback about an attempt is made of. Fields may be changed before it is sent.
@@ -88,6 +89,14 @@ impl Callback {
     /// # Errors
     /// Where nobody answers.
     pub fn send(&self, port: u16) -> std::io::Result<Response> {
+        self.send_from(Ipv4Addr::LOCALHOST, port)
+    }
+
+    /// Send it from another address of loopback.
+    ///
+    /// # Errors
+    /// Where nobody answers.
+    pub fn send_from(&self, source: Ipv4Addr, port: u16) -> std::io::Result<Response> {
         let bearer = format!("Bearer {}", self.token);
         let headers = [
             ("Authorization", bearer.as_str()),
@@ -96,7 +105,7 @@ impl Callback {
             (HEADER_TIMESTAMP, self.timestamp.as_str()),
             (HEADER_SIGNATURE, self.signature.as_str()),
         ];
-        http::send(port, "POST", &self.target, &headers, &self.body)
+        http::send_from(source, port, "POST", &self.target, &headers, &self.body)
     }
 
     /// Send it; gives status and outcome.

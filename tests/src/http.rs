@@ -3,7 +3,7 @@
 use crate::limits::REQUEST;
 use serde_json::Value;
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
 
 /// An answer.
 #[derive(Clone, Debug)]
@@ -36,7 +36,22 @@ impl Response {
 /// # Errors
 /// Where nobody listens, or the answer is cut short.
 pub fn send(port: u16, method: &str, target: &str, headers: &[(&str, &str)], body: &[u8]) -> std::io::Result<Response> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+    send_from(Ipv4Addr::LOCALHOST, port, method, target, headers, body)
+}
+
+/// As [`send`], from another address of loopback: limits per sender count it apart.
+///
+/// # Errors
+/// As [`send`].
+pub fn send_from(
+    source: Ipv4Addr,
+    port: u16,
+    method: &str,
+    target: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> std::io::Result<Response> {
+    let mut stream = connect(source, port)?;
     stream.set_read_timeout(Some(REQUEST))?;
     stream.set_nodelay(true)?;
     let mut text = format!("{method} {target} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n");
@@ -54,6 +69,14 @@ pub fn send(port: u16, method: &str, target: &str, headers: &[(&str, &str)], bod
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
     parse(&answer)
+}
+
+fn connect(source: Ipv4Addr, port: u16) -> std::io::Result<TcpStream> {
+    use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, socket_with};
+    let socket = socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    bind(&socket, &SocketAddrV4::new(source, 0))?;
+    connect(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, port))?;
+    Ok(TcpStream::from(socket))
 }
 
 fn parse(answer: &[u8]) -> std::io::Result<Response> {

@@ -96,7 +96,8 @@ impl World {
     /// As [`World::job`], with other values of the input.
     #[must_use]
     pub fn job_with(&self, word: &str, script: &str, more: Value) -> Run {
-        let mut input = json!({ "host": "vm", "script": self.recorder.script(word) + script, "timeout": "5m", "attempts": 1 });
+        let mut input =
+            json!({ "host": "vm", "script": self.recorder.script(word) + script, "timeout": "5m", "started": "2m", "attempts": 1 });
         input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         Run::start(&self.it, "one-job", &input)
     }

@@ -8,6 +8,7 @@ use sortie_tests::callbacks::{Callback, exited};
 use sortie_tests::installation::Installation;
 use sortie_tests::run::Run;
 use sortie_tests::world::World;
+use std::net::Ipv4Addr;
 
 struct Case {
     name: String,
@@ -126,11 +127,10 @@ fn f052_f055_forged_callbacks_get_one_answer_and_change_nothing() {
     cases.push(forged(&world, "an unknown id", &good, |c| c.target = unknown));
     let before = run.history(&world.it).len();
     let mut shape = None;
-    for case in &cases {
-        // Refusals have a budget that refills; beyond it the answer says only that (F063).
-        let answer = sortie_tests::wait::until(&case.name, sortie_tests::limits::SOON, || {
-            Some(case.callback.send(world.it.callbacks).unwrap()).filter(|answer| answer.status != 429)
-        });
+    for (number, case) in (0_u8..).zip(&cases) {
+        // One sender's refusals have a budget; beyond it the answer would only say that (F063).
+        let source = Ipv4Addr::new(127, 0, 1, number / 20);
+        let answer = case.callback.send_from(source, world.it.callbacks).unwrap();
         assert_eq!(answer.status, 401, "{}: {}", case.name, String::from_utf8_lossy(&answer.body));
         let seen =
             (answer.body.clone(), answer.header("content-type").map(str::to_owned), answer.header("content-length").map(str::to_owned));
@@ -141,6 +141,21 @@ fn f052_f055_forged_callbacks_get_one_answer_and_change_nothing() {
     assert_eq!(good.outcome(world.it.callbacks), (200, "accepted".to_owned()), "what was forged was good before");
     assert_eq!(run.ended(&world.it)["value"]["result"], "forged");
     world.open_gate("go");
+}
+
+#[test]
+fn f063_too_many_refusals_of_a_sender_do_not_keep_its_valid_callbacks_out() {
+    let world = World::new();
+    let run = world.job("once", &world.gate("go"));
+    world.started("once");
+    let attempt = run.attempt(&world.it);
+    let good = Callback::result(&world.it.home, &world.root, &attempt, 900, &exited(0, json!(1)));
+    let bad = forged(&world, "no proof", &good, |c| c.signature = String::new()).callback;
+    let statuses: Vec<u16> = (0..200).map(|_| bad.send(world.it.callbacks).unwrap().status).collect();
+    assert!(statuses.iter().all(|status| [401, 429].contains(status)) && statuses.contains(&429), "{statuses:?}");
+    assert_eq!(good.outcome(world.it.callbacks), (200, "accepted".to_owned()));
+    world.open_gate("go");
+    assert_eq!(run.ended(&world.it)["value"]["result"], 1);
 }
 
 #[test]

@@ -7,14 +7,14 @@ use sortie_tests::world::World;
 fn the_same_idempotency_key_makes_one_run() {
     let mut world = World::new();
     let script = world.recorder.script("once");
-    let input = json!({ "host": "vm", "script": script, "timeout": "1m", "attempts": 1 }).to_string();
+    let input = json!({ "host": "vm", "script": script, "timeout": "1m", "started": "2m", "attempts": 1 }).to_string();
     let ask = |world: &World| world.it.cli(&["run", "one-job", "--input", &input, "--idempotency-key", "the-key"]);
     let first = ask(&world).data()["id"].clone();
     assert_eq!(ask(&world).data()["id"], first);
     world.it.kill();
     world.it.start();
     assert_eq!(ask(&world).data()["id"], first, "also after the server died");
-    let other = world.it.cli(&["run", "one-job", "--input", &input.replace("1m", "2m"), "--idempotency-key", "the-key"]);
+    let other = world.it.cli(&["run", "one-job", "--input", &input.replace("1m", "3m"), "--idempotency-key", "the-key"]);
     assert_eq!((other.error(), other.code), ("idempotency_key_reused", 5), "{}", other.json);
     assert_eq!(world.it.cli(&["runs", "list"]).data()["runs"].as_array().unwrap().len(), 1);
     let run = sortie_tests::run::Run { id: first.as_str().unwrap().to_owned() };

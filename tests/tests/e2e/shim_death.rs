@@ -25,8 +25,8 @@ fn f095_the_shim_killed_at_each_of_its_writes_one_start_and_one_result() {
     for point in POINTS {
         std::fs::write(world.root.join("failpoint"), point).unwrap();
         let stopped = point == "stop.seen";
-        let run =
-            world.job(point, if stopped { "trap '' TERM; while :; do sleep 0.1; done" } else { "printf 1 > \"$SORTIE_RESULT\"; exit 0" });
+        let script = if stopped { "trap '' TERM; while :; do sleep 0.1; done" } else { "printf 1 > \"$SORTIE_RESULT\"; exit 0" };
+        let run = world.job_with(point, script, serde_json::json!({ "started": "3s" }));
         if stopped {
             world.started(point);
             let _ = world.it.cli(&["runs", "cancel", &run.id]).data();
