@@ -1,6 +1,6 @@
 //! The command line against a real server: envelopes, exit codes, keys, flows, runs, waits, tokens.
 
-#![allow(clippy::unwrap_used)] // helpers of tests, which clippy does not see as such
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod cli_harness;
 

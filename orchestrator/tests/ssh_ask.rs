@@ -1,5 +1,5 @@
 //! Questions to a real OpenSSH server: the shim is put there once, a burst shares one connection, answers come back.
-#![allow(clippy::unwrap_used)] // helpers of tests, which clippy does not see as such
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod ssh_support;
 

@@ -1,5 +1,5 @@
 //! The embedded host serves the same launcher, with the shim that is embedded in the program.
-#![allow(clippy::unwrap_used)] // helpers of tests, which clippy does not see as such
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod ssh_support;
 

@@ -1,5 +1,5 @@
 //! What goes wrong on the way to a host, told apart: kind, how much was sent, in bounded time.
-#![allow(clippy::unwrap_used)] // helpers of tests, which clippy does not see as such
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod ssh_support;
 

@@ -1,5 +1,5 @@
 //! The one remote command under every shell that is installed, as a login shell would be given it.
-#![allow(clippy::unwrap_used)] // helpers of tests, which clippy does not see as such
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use sortie::shim::Shim;
 use sortie::ssh::script::{COMMAND, Root, Step, header};

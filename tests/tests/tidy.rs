@@ -37,6 +37,11 @@ fn is_test(path: &Path) -> bool {
     text.starts_with("tests/") || text.contains("/tests/") || text.ends_with("tests.rs") || text.contains("/conformance/")
 }
 
+/// A file without the tests at its end.
+fn production(text: &str) -> &str {
+    text.split("#[cfg(test)]\nmod tests {").next().unwrap_or(text)
+}
+
 #[test]
 fn files_are_small() {
     let lengths: Vec<(usize, PathBuf)> = sources().into_iter().map(|(path, text)| (text.lines().count(), path)).collect();
@@ -48,8 +53,11 @@ fn files_are_small() {
 
 #[test]
 fn every_file_says_what_it_is() {
-    let silent: Vec<_> =
-        sources().into_iter().filter(|(_, text)| !text.trim_start_matches("#!/usr/bin/env").starts_with("//!")).map(|(path, _)| path).collect();
+    let silent: Vec<_> = sources()
+        .into_iter()
+        .filter(|(_, text)| !text.trim_start_matches("#!/usr/bin/env").starts_with("//!"))
+        .map(|(path, _)| path)
+        .collect();
     assert!(silent.is_empty(), "without a module header: {silent:?}");
 }
 
@@ -61,7 +69,7 @@ fn sql_lives_in_sql_files_only() {
         if is_test(&path) {
             continue;
         }
-        for (number, line) in text.lines().enumerate() {
+        for (number, line) in production(&text).lines().enumerate() {
             // Prose may say "select"; a string that starts with a verb is a statement.
             let lower = line.to_lowercase();
             if verbs.iter().any(|verb| lower.contains(&format!("\"{verb}"))) {
@@ -109,7 +117,7 @@ const STRANGERS: [(&str, &[&str]); 4] = [
 fn folders_of_the_program_keep_their_distance() {
     for (path, text) in sources() {
         for (folder, strangers) in STRANGERS {
-            if path.starts_with(folder) {
+            if path.starts_with(folder) && !is_test(&path) {
                 for stranger in strangers {
                     assert!(!text.contains(&format!("{stranger}::")), "{} may not know {stranger}", path.display());
                 }
@@ -123,8 +131,9 @@ fn the_engine_has_no_clock_and_no_io() {
     let banned = ["std::time::", "std::fs", "std::net", "std::env", "std::thread", "tokio", "println!", "rand::"];
     for (path, text) in sources() {
         if path.starts_with("orchestrator/core/src") {
+            let code: String = production(&text).lines().filter(|line| !line.trim_start().starts_with("//")).collect();
             for word in banned {
-                assert!(!text.contains(word), "{} uses {word}", path.display());
+                assert!(!code.contains(word), "{} uses {word}", path.display());
             }
         }
     }
@@ -134,16 +143,11 @@ fn the_engine_has_no_clock_and_no_io() {
 fn suppressions_give_their_reason() {
     let mut bare = Vec::new();
     for (path, text) in sources() {
-        let attributes = text.split("#[allow(").chain(text.split("#![allow(")).chain(text.split("#[expect("));
-        let starts_inside = attributes.skip(1).filter(|rest| !rest.split(")]").next().unwrap_or_default().contains("reason"));
-        // The first piece of each split is what precedes the first attribute.
-        if text.contains("allow(") || text.contains("expect(clippy") {
-            for piece in starts_inside {
-                let attribute = piece.split(")]").next().unwrap_or_default();
-                if attribute.len() < 200 && (attribute.contains("clippy::") || attribute.contains("dead_code") || attribute.contains("unsafe_code")) {
-                    bare.push(format!("{}: {attribute}", path.display()));
-                }
-            }
+        for opening in ["#[allow(", "#![allow(", "#[expect(", "#![expect("] {
+            let attributes = text.split(opening).skip(1).map(|rest| rest.split(")]").next().unwrap_or_default());
+            // This very list is no attribute.
+            let unexplained = attributes.filter(|attribute| !attribute.contains("reason =") && !attribute.starts_with('"'));
+            bare.extend(unexplained.map(|attribute| format!("{}: {attribute}", path.display())));
         }
     }
     assert!(bare.is_empty(), "suppressions without a reason: {bare:?}");

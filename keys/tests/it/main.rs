@@ -1,6 +1,6 @@
 //! Tests of the public face of `sortie-keys`, one module per question.
 
-#![allow(clippy::unwrap_used)] // the helpers too: a test has nothing better to do
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod cache;
 mod chmod;

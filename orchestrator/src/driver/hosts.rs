@@ -174,6 +174,10 @@ impl Driver {
 
 fn launch_outcome(answer: Result<Reply, AskError>) -> LaunchOutcome {
     match answer {
+        // Claimed, but nobody could be seen to have started it yet: asked again.
+        Ok(Reply::Launched { view, .. }) if matches!(view.phase, Phase::Claimed | Phase::Orphaned | Phase::Gone) => {
+            LaunchOutcome::Unknown(format!("the host says: {}", phase_text(view.phase)))
+        }
         Ok(Reply::Launched { created, view }) => {
             LaunchOutcome::Acked { created, pid: view.pid, boot_id: view.boot_id, containment: view.containment }
         }

@@ -1,3 +1,5 @@
+//! The remote command: what it may be made of, and what it does under every shell at hand.
+
 use super::*;
 
 #[test]

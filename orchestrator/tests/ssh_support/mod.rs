@@ -1,6 +1,6 @@
 //! A real OpenSSH server for each test: its own port, keys, configuration, home and log, in a directory that goes away.
 
-#![allow(dead_code)]
+#![allow(dead_code, reason = "shared by several test programs, each of which uses a part")]
 
 use sortie::launcher::{AskError, Launcher};
 use sortie::shim::{Shim, Shims};

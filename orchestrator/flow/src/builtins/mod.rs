@@ -3,7 +3,13 @@
 //! The doc comments of the builtins are the reference that users read ([`crate::docs`]).
 
 // The macros of starlark expand to items without documentation and with braces of their own.
-#![allow(missing_docs, unused_braces, non_upper_case_globals, clippy::too_many_arguments)]
+#![allow(
+    missing_docs,
+    unused_braces,
+    non_upper_case_globals,
+    clippy::too_many_arguments,
+    reason = "what `#[starlark_module]` expands to, and its parameters are the arguments of the builtin"
+)]
 
 mod args;
 mod flow;

@@ -3,7 +3,7 @@
 //! Those that hold other Starlark values cannot be frozen: they only exist while `run` executes.
 
 // The derive macros of starlark expand to `unsafe impl` and to items without documentation.
-#![allow(unsafe_code, missing_docs)]
+#![allow(unsafe_code, missing_docs, reason = "starlark's derives of a value expand to `unsafe impl`; none is written here")]
 
 pub mod answer;
 pub mod any_result;
