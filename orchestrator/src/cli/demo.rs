@@ -15,7 +15,7 @@ use std::path::PathBuf;
 #[derive(Args)]
 #[command(
     after_help = "Nothing is installed and nothing is left behind: an SSH host inside the program, a server on free ports, a temporary folder.
-With --host the jobs run on a real machine; it must reach --listen, or --public-url.
+With --host the jobs run on a real machine, where the shim and its state folder stay; it must reach --listen, or --public-url.
 
 Examples:
   sortie demo

@@ -1,8 +1,8 @@
 //! Ways for a result to get back: TLS with a CA of one's own, and over SSH where the VM cannot post at all.
 
+use serde_json::json;
 use sortie_tests::world::{Setup, World};
 use sortie_tests::{flows, http, limits, run::Run, wait};
-use serde_json::json;
 use std::path::Path;
 use std::process::Command;
 
@@ -18,7 +18,23 @@ fn certificates(folder: &Path) {
     let key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
     openssl(folder, &[&["req", "-x509", "-days", "2", "-subj", "/CN=ca", "-keyout", "ca.key", "-out", "ca.pem"], &key[..]].concat());
     openssl(folder, &[&["req", "-subj", "/CN=server", "-keyout", "key.pem", "-out", "csr"], &key[..]].concat());
-    let sign = ["x509", "-req", "-in", "csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "san", "-out", "cert.pem"];
+    let sign = [
+        "x509",
+        "-req",
+        "-in",
+        "csr",
+        "-CA",
+        "ca.pem",
+        "-CAkey",
+        "ca.key",
+        "-CAcreateserial",
+        "-days",
+        "2",
+        "-extfile",
+        "san",
+        "-out",
+        "cert.pem",
+    ];
     openssl(folder, &sign);
     let key = folder.join("key.pem");
     std::fs::set_permissions(key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
@@ -38,12 +54,8 @@ fn a_result_comes_over_tls_that_only_the_launch_frame_vouches_for() {
     let folder = world.scratch("tls");
     certificates(&folder);
     let file = |name: &str| folder.join(name).display().to_string();
-    let tls = format!(
-        "callback_ca = \"{}\"\n[tls]\ncertificate = \"{}\"\nkey = \"{}\"\n",
-        file("ca.pem"),
-        file("cert.pem"),
-        file("key.pem")
-    );
+    let tls =
+        format!("callback_ca = \"{}\"\n[tls]\ncertificate = \"{}\"\nkey = \"{}\"\n", file("ca.pem"), file("cert.pem"), file("key.pem"));
     reconfigure(&mut world, |text| text.replace("http://", "https://").replace("plain_http = true", "plain_http = false") + &tls);
     world.it.start_unasked();
     wait::holds("the server answers", limits::SOON, || world.it.look("/v1/status").is_some());
