@@ -75,7 +75,8 @@ impl App {
     /// [`OpenError`].
     pub async fn open_with(home: Home, config: Config) -> Result<Self, OpenError> {
         private_folder(home.path())?;
-        let program = std::env::current_exe().map_err(|error| path_error(Path::new("/proc/self/exe"), error))?;
+        // This very program, also after its file was replaced by a newer one.
+        let program = PathBuf::from("/proc/self/exe");
         let ring = KeyRing::open(&home.keys())?;
         let store: Arc<dyn Store> = SqliteStore::open(&home.store())?;
         let installation = store.installation().await?;
