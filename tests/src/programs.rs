@@ -52,8 +52,9 @@ pub fn dying_shim() -> &'static Path {
             .status();
         assert!(done.unwrap().success(), "the shim with failpoints did not build");
         // A copy: the next build of the embedded shim replaces the shared file.
-        let copy = folder.join(format!("sortie-shim-{}", std::process::id()));
-        std::fs::copy(target.join(TARGET).join("shim").join("sortie-shim"), &copy).unwrap();
+        let (copy, new) = (folder.join("sortie-shim"), folder.join("new"));
+        std::fs::copy(target.join(TARGET).join("shim").join("sortie-shim"), &new).unwrap();
+        std::fs::rename(&new, &copy).unwrap();
         copy
     })
 }
