@@ -45,7 +45,10 @@ pub use place::Machine;
 /// For people: what could not be set up.
 pub async fn run(target: Target) -> anyhow::Result<bool> {
     let place = Place::set_up(target).await?;
-    let outcome = tell(&place.app, &place.host).await;
+    let outcome = tokio::select! {
+        outcome = tell(&place.app, &place.host) => outcome,
+        _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
+    };
     place.clean_up().await;
     outcome
 }

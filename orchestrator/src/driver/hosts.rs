@@ -181,6 +181,8 @@ fn launch_outcome(answer: Result<Reply, AskError>) -> LaunchOutcome {
         Ok(Reply::Launched { created, view }) => {
             LaunchOutcome::Acked { created, pid: view.pid, boot_id: view.boot_id, containment: view.containment }
         }
+        // Not now: asked again, until the limits of the launch are over.
+        Ok(Reply::Refused { refusal: Refusal::Resources, message }) => LaunchOutcome::Unknown(message),
         Ok(Reply::Refused { refusal: Refusal::Spawn, message }) => LaunchOutcome::Refused(Failure::new(FailureKind::Spawn, message)),
         Ok(Reply::Refused { refusal: Refusal::WrongMachine, message }) => {
             LaunchOutcome::Refused(Failure::new(FailureKind::WrongMachine, message))
