@@ -77,12 +77,13 @@ impl Poster {
         self.shared.changed.notify_all();
     }
 
-    /// Until the result is delivered over HTTP, acknowledged over SSH, or too old to push.
+    /// Until the result is delivered over HTTP, acknowledged over SSH, too old to push, or removed with its state root.
     pub fn until_delivered(&self, wake: &OwnedFd) -> io::Result<()> {
         let until = clock::mono_ms().saturating_add(POST_FOR_MS);
-        while self.attempt.acked().is_none() && !self.shared.news().delivered && clock::mono_ms() < until {
+        let open = || self.attempt.acked().is_none() && !self.shared.news().delivered && self.attempt.dir().exists();
+        while open() && clock::mono_ms() < until {
             let mut fds = [PollFd::new(wake, PollFlags::IN)];
-            // A minute: only the 30 days are waited for here, everything else wakes us.
+            // A minute: only the 30 days and a state root that goes are waited for here, everything else wakes us.
             let _ = poll(&mut fds, Some(&crate::spawn::timespec(60_000)));
             let mut buffer = [0; 64];
             while matches!(rustix::io::read(wake, &mut buffer), Ok(n) if n > 0) {}

@@ -18,7 +18,7 @@ use sortie_core::host::Host;
 use sortie_core::ids::RunId;
 use sortie_core::input::{Create, InputBody, Scope};
 use sortie_flow::bundle::Bundle;
-use sortie_store::model::DraftPush;
+use sortie_store::model::{DraftPush, RunFilter};
 use std::io::Write;
 use std::time::Duration;
 
@@ -27,6 +27,9 @@ const FLOW: &str = include_str!("flow.star");
 const LOOK_MS: u64 = 25;
 /// The demo gives up after this long, in milliseconds.
 const PATIENCE_MS: u64 = 180_000;
+
+/// How long an interrupted demo waits for the end of its jobs, in milliseconds.
+const END_MS: u64 = 20_000;
 
 /// Where the jobs run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,10 +47,17 @@ pub use place::Machine;
 /// # Errors
 /// For people: what could not be set up.
 pub async fn run(target: Target) -> anyhow::Result<bool> {
-    let place = Place::set_up(target).await?;
+    let interrupted = || anyhow::anyhow!("interrupted");
+    let place = tokio::select! {
+        place = Place::set_up(target) => place?,
+        _ = tokio::signal::ctrl_c() => return Err(interrupted()),
+    };
     let outcome = tokio::select! {
         outcome = tell(&place.app, &place.host) => outcome,
-        _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
+        _ = tokio::signal::ctrl_c() => {
+            end_runs(&place.app).await;
+            Err(interrupted())
+        }
     };
     place.clean_up().await;
     outcome
@@ -71,6 +81,16 @@ async fn tell(app: &App, host: &Host) -> anyhow::Result<bool> {
         if succeeded { "every result came over a signed callback; no SSH session was held open" } else { "the run did not succeed" };
     say(&format!("\n{verdict}"));
     Ok(succeeded)
+}
+
+/// Nothing is left behind: jobs are ended, and their ends delivered, before their machine goes.
+async fn end_runs(app: &App) {
+    let Ok(runs) = app.store.runs(RunFilter { limit: 1, ..RunFilter::default() }).await else { return };
+    for run in runs {
+        let cancel = InputBody::Cancel { actor: "demo".to_owned(), reason: Some("interrupted".to_owned()) };
+        let _ = app.driver.deliver(Scope::Run(run.head.id.clone()), cancel).await;
+        let _ = tokio::time::timeout(Duration::from_millis(END_MS), follow(app, &run.head.id)).await;
+    }
 }
 
 async fn start(app: &App, host: &Host) -> anyhow::Result<RunId> {
