@@ -8,6 +8,8 @@ pub const WRITE_QUEUE: usize = 4_096;
 pub const BATCH: usize = 128;
 /// Connections that read beside the writer: more than the cores of a small server only share its disk.
 pub const READERS: usize = 3;
+/// Reads of single rows from one snapshot: as for commits, more gain little, and the log cannot be taken over meanwhile.
+pub const READ_BATCH: usize = 64;
 /// Reads that wait for a connection; more are refused.
 pub const READ_QUEUE: usize = 1_024;
 /// How long a write waits for another process that holds the lock (a backup tool, a shell) before it is refused.

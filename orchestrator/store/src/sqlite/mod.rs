@@ -1,6 +1,6 @@
 //! The store in one SQLite file.
 //!
-//! One thread writes (`writer`), a few connections read beside it (`readers`). Each table has its file here and its
+//! One thread writes (`writer`), one looks up single rows (`quick`), a few connections read beside them (`readers`). Each table has its file here and its
 //! statements in `sql/sqlite/<table>.sql`; this page only says which of them read and which write.
 
 mod advance;
@@ -22,6 +22,7 @@ mod lock;
 mod migrate;
 mod open;
 mod port;
+mod quick;
 mod readers;
 mod run;
 mod step;
@@ -36,6 +37,7 @@ pub use open::Settings;
 use crate::error::StoreError;
 use crate::model::Installation;
 use crate::port::Fut;
+use quick::QuickReader;
 use readers::Readers;
 use rusqlite::Connection;
 use std::path::Path;
@@ -47,6 +49,7 @@ use writer::{Message, Pending, Writer};
 pub struct SqliteStore {
     queue: mpsc::Sender<Message>,
     readers: Arc<Readers>,
+    quick: QuickReader,
     installation: Installation,
 }
 
@@ -65,7 +68,7 @@ impl SqliteStore {
     /// # Errors
     /// As [`Self::open`].
     pub fn open_with(path: &Path, settings: Settings) -> Result<Arc<Self>, StoreError> {
-        let open::Opened { lock, writer, readers, installation } = open::open(path, &settings)?;
+        let open::Opened { lock, writer, readers, quick, installation } = open::open(path, &settings)?;
         let (queue, messages) = mpsc::channel(settings.write_queue);
         let run = move || {
             let closed = Writer::new(writer).serve(messages);
@@ -78,7 +81,8 @@ impl SqliteStore {
             .name("store-writer".to_owned())
             .spawn(run)
             .map_err(|e| StoreError::Unavailable(format!("no thread for the writer: {e}")))?;
-        Ok(Arc::new(Self { queue, readers: Readers::new(readers), installation }))
+        let quick = QuickReader::start(quick).map_err(|e| StoreError::Unavailable(format!("no thread for the reader: {e}")))?;
+        Ok(Arc::new(Self { queue, readers: Readers::new(readers), quick, installation }))
     }
 
     /// Whether this is the store of that installation (F023).
@@ -117,9 +121,19 @@ impl SqliteStore {
         Box::pin(self.readers.read(work))
     }
 
+    /// Read a few rows of what is committed, together with whoever else asks for a few rows.
+    fn look<T, W>(&self, work: W) -> Fut<'_, T>
+    where
+        W: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+        T: Send + 'static,
+    {
+        Box::pin(self.quick.read(work))
+    }
+
     /// Commit what is queued, checkpoint, close the file and free its lock.
     async fn shut(&self) -> Result<(), StoreError> {
         self.readers.close();
+        self.quick.close().await;
         let (caller, answer) = oneshot::channel();
         self.queue.send(Message::Close(caller)).await.map_err(|_| closed())?;
         answer.await.map_err(|_| closed())?

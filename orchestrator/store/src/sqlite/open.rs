@@ -34,6 +34,7 @@ pub(super) struct Opened {
     pub lock: Lock,
     pub writer: Connection,
     pub readers: Vec<Connection>,
+    pub quick: Connection,
     pub installation: Installation,
 }
 
@@ -60,7 +61,8 @@ pub(super) fn open(path: &Path, settings: &Settings) -> Result<Opened, StoreErro
     migrate::in_transaction(&writer, || Ok(installation::create(&writer, &fresh_id()?)?))?;
     let installation = installation::get(&writer, migrate::SCHEMA)?;
     let readers = (0..limits::READERS).map(|_| reader(path, settings)).collect::<Result<_, _>>()?;
-    Ok(Opened { lock, writer, readers, installation })
+    let quick = reader(path, settings)?;
+    Ok(Opened { lock, writer, readers, quick, installation })
 }
 
 fn writer(path: &Path, settings: &Settings) -> Result<Connection, StoreError> {

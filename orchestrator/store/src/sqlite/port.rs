@@ -69,7 +69,7 @@ impl Store for SqliteStore {
     }
 
     fn next_due(&self, class: WorkClass) -> Fut<'_, Option<Ms>> {
-        self.read(move |db| Ok(due::next(db, class)?))
+        self.look(move |db| Ok(due::next(db, class)?))
     }
 
     fn load_advance(&self, run: &RunId) -> Fut<'_, Option<AdvanceLoad>> {
@@ -99,7 +99,11 @@ impl Store for SqliteStore {
     }
 
     fn event(&self, run: &RunId, seq: u64) -> Fut<'_, Option<Event>> {
-        self.read_of(run, move |db, run_no| Ok(event::get(db, run_no, seq)?))
+        let id = run.clone();
+        self.look(move |db| match run::number(db, &id)? {
+            Some(run_no) => Ok(event::get(db, run_no, seq)?),
+            None => Ok(None),
+        })
     }
 
     fn steps(&self, run: &RunId) -> Fut<'_, Vec<Step>> {
@@ -112,7 +116,7 @@ impl Store for SqliteStore {
 
     fn attempt(&self, attempt: &AttemptId) -> Fut<'_, Option<(RunId, Step, Attempt)>> {
         let id = attempt.clone();
-        self.read(move |db| {
+        self.look(move |db| {
             let Some((run_no, attempt)) = attempt::get(db, &id)? else { return Ok(None) };
             let step = step::get(db, run_no, attempt.call)?;
             let step = step.ok_or_else(|| StoreError::Unusable(format!("the step of {id} is not there")))?;
@@ -122,7 +126,7 @@ impl Store for SqliteStore {
 
     fn wait(&self, wait: &WaitId) -> Fut<'_, Option<WaitRow>> {
         let id = wait.clone();
-        self.read(move |db| wait::get(db, &id))
+        self.look(move |db| wait::get(db, &id))
     }
 
     fn beats(&self, run: &RunId) -> Fut<'_, BTreeMap<AttemptId, Beat>> {
@@ -152,7 +156,7 @@ impl Store for SqliteStore {
 
     fn host(&self, name: &str) -> Fut<'_, Option<Host>> {
         let name = name.to_owned();
-        self.read(move |db| Ok(host::get(db, &name)?))
+        self.look(move |db| Ok(host::get(db, &name)?))
     }
 
     fn hosts(&self) -> Fut<'_, Vec<Host>> {
