@@ -1,0 +1,136 @@
+//! The figures of Sortie, each beside what it is to be compared with, in the same run on the same machine.
+//!
+//! `cargo run --release -p sortie-bench -- all` measures everything and prints one Markdown table. What serves and what loads
+//! are processes of their own: this program again, as one of its [`Part`]s.
+
+mod bare;
+mod bulk;
+mod callback_server;
+mod callbacks;
+mod child;
+mod engine;
+mod flows;
+mod launch_server;
+mod launches;
+mod limits;
+mod load;
+mod machine;
+mod next_launch;
+mod place;
+mod posts;
+mod report;
+mod ssh_client;
+mod sshd;
+mod stats;
+mod waiting;
+
+use clap::{Parser, Subcommand};
+use place::Place;
+use report::Row;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Measures Sortie; prints Markdown.
+#[derive(Parser)]
+#[command(name = "sortie-bench")]
+struct Cli {
+    /// Where the temporary folders go: a real disk, since durability is what costs [default: the system's]
+    #[arg(long, global = true, value_name = "DIR")]
+    folder: Option<PathBuf>,
+    /// Rounds of each figure; the table shows the median and the extremes
+    #[arg(long, global = true, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=25))]
+    rounds: u16,
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// Callbacks accepted and durable, beside the bare HTTP server
+    Callbacks,
+    /// From a callback to the next launch
+    NextLaunch,
+    /// 200 jobs on one host, beside `ssh`
+    Launches,
+    /// 100,000 waiting runs: disk, memory, start
+    Waiting,
+    /// All of them
+    All,
+    /// A process of a measurement
+    #[command(subcommand, hide = true)]
+    Part(Part),
+}
+
+/// What a child process does.
+#[derive(Subcommand)]
+enum Part {
+    /// The callback server with attempts that wait for their results
+    Callbacks(callback_server::Arguments),
+    /// The same server stack with nothing behind it
+    Bare,
+    /// The whole engine, with a launcher that acknowledges at once
+    NextLaunch(launch_server::Arguments),
+    /// Posts what was prepared
+    Load(load::Arguments),
+}
+
+fn main() -> ExitCode {
+    let mut arguments: Vec<_> = std::env::args_os().collect();
+    // The program under test, of which this one is made: its evaluators, and the real `sortie serve`.
+    if arguments.get(1).is_some_and(|word| word == "flow-worker") {
+        sortie_flow::worker::main();
+    }
+    if arguments.get(1).is_some_and(|word| word == "sortie") {
+        arguments.remove(1);
+        return ExitCode::from(sortie::cli::run(arguments));
+    }
+    let cli = Cli::parse();
+    let result = match cli.what {
+        What::Part(part) => run_part(part),
+        what => measure(&what, cli.folder, usize::from(cli.rounds)),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("sortie-bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run_part(part: Part) -> anyhow::Result<()> {
+    match part {
+        // A light generator: one thread, so that it leaves the cores to what it measures.
+        Part::Load(arguments) => tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(load::run(arguments)),
+        Part::Callbacks(arguments) => runtime()?.block_on(callback_server::run(arguments)),
+        Part::Bare => runtime()?.block_on(bare::run()),
+        Part::NextLaunch(arguments) => runtime()?.block_on(launch_server::run(arguments)),
+    }
+}
+
+/// As `sortie serve` has it.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()
+}
+
+fn measure(what: &What, folder: Option<PathBuf>, rounds: usize) -> anyhow::Result<()> {
+    let place = Place::new(folder)?;
+    println!("{}\n", machine::describe(place.path()));
+    let mut rows: Vec<Row> = Vec::new();
+    let all = matches!(what, What::All);
+    if all || matches!(what, What::Callbacks) {
+        rows.extend(callbacks::measure(&place, rounds)?);
+    }
+    if all || matches!(what, What::NextLaunch) {
+        rows.extend(next_launch::measure(&place, rounds)?);
+    }
+    if all || matches!(what, What::Launches) {
+        rows.extend(runtime()?.block_on(launches::measure(&place, rounds))?);
+    }
+    if all || matches!(what, What::Waiting) {
+        rows.extend(waiting::measure(&place, rounds)?);
+    }
+    println!("{}", report::table(&rows));
+    println!("load average at the end: {}", machine::load_average());
+    place.clean_up()
+}
