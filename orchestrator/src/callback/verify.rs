@@ -123,8 +123,7 @@ fn wait(head: &CallbackHead<'_>, token: Arc<VerifiedToken>) -> Result<AdmittedWa
 /// The journal's row and the proof over the bytes.
 pub(super) async fn prove(driver: &Driver, admitted: &AdmittedAttempt, body: &[u8]) -> Result<Proven, Refused> {
     let found = driver.parts().store.attempt(&admitted.attempt).await.map_err(Refused::Unavailable)?;
-    let claims = &admitted.token.claims;
-    let known = found.filter(|(run, step, attempt)| speaks_for(claims, run, step, attempt));
+    let known = found.filter(|(run, step, attempt)| speaks_for(&admitted.token, run, step, attempt));
     let id = admitted.attempt.as_str();
     // Without a row, and where its root is revoked, the same work is done with a secret that signed nothing.
     let root = known.as_ref().and_then(|(_, _, attempt)| attempt.handed.as_ref()).map(|handed| handed.root);
@@ -141,15 +140,18 @@ pub(super) async fn prove(driver: &Driver, admitted: &AdmittedAttempt, body: &[u
     }
 }
 
-/// Exact equality of the claims with the journal's row (F055).
-fn speaks_for(claims: &Claims, run: &RunId, step: &Step, attempt: &Attempt) -> bool {
+/// Exact equality with the journal's row (F055). A key that is retired by now speaks for the attempts made under it, no others.
+fn speaks_for(token: &VerifiedToken, run: &RunId, step: &Step, attempt: &Attempt) -> bool {
     let Some(handed) = &attempt.handed else { return false };
-    claims.scope == Scope::Attempt
+    let claims = &token.claims;
+    token.kid == handed.kid
+        && claims.scope == Scope::Attempt
         && claims.sub == run.as_str()
         && claims.step == step.name
         && claims.fence == attempt.fence
         && claims.jti == attempt.id.as_str()
         && claims.aud == handed.audience
+        && claims.exp == handed.expires_s
 }
 
 /// The same for a wait; its fence is the number of its call.

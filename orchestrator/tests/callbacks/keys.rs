@@ -26,7 +26,7 @@ async fn f069_rotation_fails_no_callback_in_flight() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f070_a_revoked_key_or_root_is_refused_from_the_next_callback_on() {
     let world = World::new().await;
-    let (by_key, by_root) = (world.job().await, world.job().await);
+    let by_key = world.job().await;
     let wait = world.wait(None).await;
     assert_eq!(by_key.heartbeat(1).send(&world).await.status, 200, "verified once, and so remembered");
     let cli = KeyRing::open(&world.keys).unwrap();
@@ -34,11 +34,13 @@ async fn f070_a_revoked_key_or_root_is_refused_from_the_next_callback_on() {
     assert_eq!(by_key.heartbeat(2).send(&world).await.status, 401);
     assert_eq!(by_key.result(2).send(&world).await.status, 401);
     assert_eq!(wait.answer("1").send(&world).await.status, 401);
-    // The root alone, with a token under a good key.
-    let token = world.ring.mint(&by_root.claims).unwrap().expose().to_owned();
-    assert_eq!(by_root.heartbeat(1).token(&token).send(&world).await.status, 200);
+    let reminted = world.ring.mint(&by_key.claims).unwrap().expose().to_owned();
+    assert_eq!(by_key.result(2).token(&reminted).send(&world).await.status, 401, "another key does not speak for what was handed");
+    // The root alone: the key of this attempt is good.
+    let by_root = world.job().await;
+    assert_eq!(by_root.heartbeat(1).send(&world).await.status, 200);
     cli.revoke(&by_root.handed.root.to_string(), world.now()).unwrap();
-    assert_eq!(by_root.result(2).token(&token).send(&world).await.status, 401);
+    assert_eq!(by_root.result(2).send(&world).await.status, 401);
     assert!(world.step(&by_root.run).await.is_open());
 }
 
