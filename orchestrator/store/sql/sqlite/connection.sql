@@ -7,9 +7,10 @@ PRAGMA journal_mode = WAL;
 PRAGMA synchronous = FULL;
 PRAGMA foreign_keys = ON;
 PRAGMA mmap_size = 0;
-PRAGMA cache_size = -16384;
+PRAGMA cache_size = -32768;
 PRAGMA temp_store = MEMORY;
-PRAGMA wal_autocheckpoint = 2000;
+-- In pages: 64 MiB. The checkpointer has taken most of it into the file by then; this lets the log begin anew.
+PRAGMA wal_autocheckpoint = 16000;
 PRAGMA journal_size_limit = 67108864;
 -- name: reader
 PRAGMA query_only = ON;
@@ -24,6 +25,8 @@ SELECT count(*) FROM sqlite_schema;
 PRAGMA journal_mode;
 -- name: checkpoint
 PRAGMA wal_checkpoint(TRUNCATE);
+-- name: checkpoint_beside
+PRAGMA wal_checkpoint(PASSIVE);
 -- name: begin
 BEGIN IMMEDIATE;
 -- name: commit

@@ -1,6 +1,7 @@
 //! The store in one SQLite file.
 //!
-//! One thread writes (`writer`), one looks up single rows (`quick`), a few connections read beside them (`readers`). Each table has its file here and its
+//! One thread writes (`writer`), one takes the log into the file (`checkpointer`), one looks up single rows (`quick`), a few
+//! connections read beside them (`readers`). Each table has its file here and its
 //! statements in `sql/sqlite/<table>.sql`; this page only says which of them read and which write.
 
 mod advance;
@@ -8,6 +9,7 @@ mod attempt;
 mod backup;
 mod beat;
 mod callback;
+mod checkpointer;
 mod codec;
 mod deliver;
 mod due;
@@ -37,6 +39,7 @@ pub use open::Settings;
 use crate::error::StoreError;
 use crate::model::Installation;
 use crate::port::Fut;
+use checkpointer::Checkpointer;
 use quick::QuickReader;
 use readers::Readers;
 use rusqlite::Connection;
@@ -68,20 +71,19 @@ impl SqliteStore {
     /// # Errors
     /// As [`Self::open`].
     pub fn open_with(path: &Path, settings: Settings) -> Result<Arc<Self>, StoreError> {
-        let open::Opened { lock, writer, readers, quick, installation } = open::open(path, &settings)?;
+        let open::Opened { lock, writer, checkpointer, readers, quick, installation } = open::open(path, &settings)?;
+        let no_thread = |e: std::io::Error| StoreError::Unavailable(format!("no thread for the store: {e}"));
+        let checkpointer = Checkpointer::start(checkpointer).map_err(no_thread)?;
         let (queue, messages) = mpsc::channel(settings.write_queue);
         let run = move || {
-            let closed = Writer::new(writer).serve(messages);
+            let closed = Writer::new(writer, checkpointer).serve(messages);
             drop(lock);
             if let Some(closed) = closed {
                 closed.tell();
             }
         };
-        std::thread::Builder::new()
-            .name("store-writer".to_owned())
-            .spawn(run)
-            .map_err(|e| StoreError::Unavailable(format!("no thread for the writer: {e}")))?;
-        let quick = QuickReader::start(quick).map_err(|e| StoreError::Unavailable(format!("no thread for the reader: {e}")))?;
+        std::thread::Builder::new().name("store-writer".to_owned()).spawn(run).map_err(no_thread)?;
+        let quick = QuickReader::start(quick).map_err(no_thread)?;
         Ok(Arc::new(Self { queue, readers: Readers::new(readers), quick, installation }))
     }
 

@@ -33,6 +33,7 @@ impl Default for Settings {
 pub(super) struct Opened {
     pub lock: Lock,
     pub writer: Connection,
+    pub checkpointer: Connection,
     pub readers: Vec<Connection>,
     pub quick: Connection,
     pub installation: Installation,
@@ -62,7 +63,8 @@ pub(super) fn open(path: &Path, settings: &Settings) -> Result<Opened, StoreErro
     let installation = installation::get(&writer, migrate::SCHEMA)?;
     let readers = (0..limits::READERS).map(|_| reader(path, settings)).collect::<Result<_, _>>()?;
     let quick = reader(path, settings)?;
-    Ok(Opened { lock, writer, readers, quick, installation })
+    let checkpointer = self::writer(path, settings)?;
+    Ok(Opened { lock, writer, checkpointer, readers, quick, installation })
 }
 
 fn writer(path: &Path, settings: &Settings) -> Result<Connection, StoreError> {

@@ -3,6 +3,7 @@
 //! Each operation runs in a savepoint, so that one that fails leaves no trace and does not spoil the others. Nothing is
 //! answered as done before the commit has returned, and nothing at all where the commit failed.
 
+use super::checkpointer::Checkpointer;
 use super::error::is_clean_failure;
 use crate::error::StoreError;
 use crate::limits;
@@ -81,14 +82,15 @@ impl Closed {
 /// The writing end of the store.
 pub(super) struct Writer {
     db: Connection,
+    checkpointer: Option<Checkpointer>,
     /// Why nothing is written any more.
     dead: Option<String>,
 }
 
 impl Writer {
     /// A writer on an open connection.
-    pub(super) const fn new(db: Connection) -> Self {
-        Self { db, dead: None }
+    pub(super) const fn new(db: Connection, checkpointer: Checkpointer) -> Self {
+        Self { db, checkpointer: Some(checkpointer), dead: None }
     }
 
     /// Serve the queue until it is closed. Returned is who asked for that, and how it went.
@@ -104,8 +106,13 @@ impl Writer {
                     Message::Close(caller) => close = Some(caller),
                 }
             }
+            let operations = batch.len();
             self.commit(batch);
+            if let Some(checkpointer) = &mut self.checkpointer {
+                checkpointer.committed(operations);
+            }
             if let Some(caller) = close {
+                drop(self.checkpointer.take());
                 self.checkpoint();
                 return Some(Closed(caller));
             }
