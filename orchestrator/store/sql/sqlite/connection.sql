@@ -7,7 +7,8 @@ PRAGMA journal_mode = WAL;
 PRAGMA synchronous = FULL;
 PRAGMA foreign_keys = ON;
 PRAGMA mmap_size = 0;
-PRAGMA cache_size = -32768;
+-- 8 MiB: a commit after which a tree was balanced walks the whole cache, and what is not in it is in the kernel's.
+PRAGMA cache_size = -8192;
 PRAGMA temp_store = MEMORY;
 -- In pages: 64 MiB. The checkpointer has taken most of it into the file by then; this lets the log begin anew.
 PRAGMA wal_autocheckpoint = 16000;

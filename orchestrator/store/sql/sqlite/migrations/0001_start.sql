@@ -1,6 +1,7 @@
 -- The tables of the first schema. Ids are stored as the 22 bytes behind their text, and `run_no` stands for the id of a
 -- run everywhere but in `run` itself: a million waiting runs pay for every byte twice, in the table and in its indexes.
--- Integers are 64 bits, times are Unix milliseconds, digests are lower-case hex.
+-- Integers are 64 bits, times are Unix milliseconds, digests are lower-case hex. Words are compared one by one: for a list of
+-- more than two (`IN`) SQLite builds a table at every write.
 
 CREATE TABLE installation (
     one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -15,14 +16,14 @@ CREATE TABLE run (
     flow TEXT NOT NULL,
     release INTEGER NOT NULL,
     bundle TEXT NOT NULL,
-    state TEXT NOT NULL CHECK (state IN
-        ('queued', 'running', 'ending', 'paused', 'parked', 'succeeded', 'failed', 'cancelled', 'timed_out', 'dead')),
+    state TEXT NOT NULL CHECK (state = 'queued' OR state = 'running' OR state = 'ending' OR state = 'paused' OR state = 'parked'
+        OR state = 'succeeded' OR state = 'failed' OR state = 'cancelled' OR state = 'timed_out' OR state = 'dead'),
     seq INTEGER NOT NULL CHECK (seq >= 1),
     wake_seq INTEGER NOT NULL CHECK (wake_seq <= seq),
     calls INTEGER NOT NULL,
     open_steps INTEGER NOT NULL CHECK (open_steps BETWEEN 0 AND calls),
     fence INTEGER NOT NULL,
-    ending TEXT CHECK (ending IN ('succeeded', 'failed', 'cancelled', 'timed_out', 'dead')),
+    ending TEXT CHECK (ending = 'succeeded' OR ending = 'failed' OR ending = 'cancelled' OR ending = 'timed_out' OR ending = 'dead'),
     deadline_at INTEGER NOT NULL,
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
@@ -46,7 +47,7 @@ CREATE TABLE step (
     run_no INTEGER NOT NULL REFERENCES run (run_no),
     call INTEGER NOT NULL CHECK (call >= 1),
     name TEXT NOT NULL,
-    kind TEXT NOT NULL CHECK (kind IN ('job', 'wait', 'sleep')),
+    kind TEXT NOT NULL CHECK (kind = 'job' OR kind = 'wait' OR kind = 'sleep'),
     wait BLOB CHECK ((wait IS NOT NULL) = (kind = 'wait')),
     job TEXT CHECK ((job IS NOT NULL) = (kind = 'job')),
     spec_seq INTEGER NOT NULL,
@@ -65,10 +66,13 @@ CREATE TABLE attempt (
     id BLOB NOT NULL UNIQUE,
     call INTEGER NOT NULL,
     number INTEGER NOT NULL CHECK (number >= 1),
-    state TEXT NOT NULL CHECK (state IN ('scheduled', 'launching', 'launch_unknown', 'launched', 'running', 'suspect', 'stopping',
-        'succeeded', 'failed', 'lost', 'interrupted', 'rejected', 'stopped')),
-    over INTEGER NOT NULL CHECK (over = (state IN ('succeeded', 'failed', 'lost', 'interrupted', 'rejected', 'stopped'))),
-    stopping TEXT CHECK (stopping IN ('timed_out', 'not_started', 'stalled', 'silent', 'cancelled', 'superseded', 'budget')),
+    state TEXT NOT NULL CHECK (state = 'scheduled' OR state = 'launching' OR state = 'launch_unknown' OR state = 'launched'
+        OR state = 'running' OR state = 'suspect' OR state = 'stopping' OR state = 'succeeded' OR state = 'failed' OR state = 'lost'
+        OR state = 'interrupted' OR state = 'rejected' OR state = 'stopped'),
+    over INTEGER NOT NULL CHECK (over = (state = 'succeeded' OR state = 'failed' OR state = 'lost' OR state = 'interrupted'
+        OR state = 'rejected' OR state = 'stopped')),
+    stopping TEXT CHECK (stopping = 'timed_out' OR stopping = 'not_started' OR stopping = 'stalled' OR stopping = 'silent'
+        OR stopping = 'cancelled' OR stopping = 'superseded' OR stopping = 'budget'),
     debt INTEGER NOT NULL CHECK (debt IN (0, 1)),
     host TEXT,
     handed TEXT CHECK ((handed IS NULL) = (host IS NULL)),
@@ -106,7 +110,8 @@ CREATE TABLE callback (
     subject TEXT NOT NULL,
     id TEXT NOT NULL,
     digest TEXT NOT NULL,
-    outcome TEXT NOT NULL CHECK (outcome IN ('accepted', 'duplicate', 'conflict', 'late', 'invalid')),
+    outcome TEXT NOT NULL CHECK (outcome = 'accepted' OR outcome = 'duplicate' OR outcome = 'conflict' OR outcome = 'late'
+        OR outcome = 'invalid'),
     at INTEGER NOT NULL,
     seq INTEGER NOT NULL,
     body BLOB,
