@@ -1,5 +1,6 @@
 //! The callback server of the measurement: the real store, the real HTTP server, and attempts that wait for their results.
 
+use crate::bulk::Launched;
 use crate::engine::{self, CallbackServer, Instantly};
 use crate::flows::{Flow, ONE_JOB};
 use crate::{bulk, child, limits, posts};
@@ -26,6 +27,9 @@ pub struct Arguments {
     /// How many attempts
     #[arg(long)]
     count: usize,
+    /// How many of the last posts come in random order, not in that of the launches
+    #[arg(long, default_value_t = 0)]
+    mixed: usize,
     /// Go on with the runs whose results have come
     #[arg(long)]
     engine: bool,
@@ -58,8 +62,9 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let app = engine::fresh(&arguments.home, Arc::new(Instantly::default())).await?;
     let flow = Flow::release(&app.driver, ONE_JOB, serde_json::json!({})).await?;
     bulk::runs(&app.driver, &flow, arguments.count).await?;
-    let launched = bulk::launch_all(&app.driver).await?;
+    let mut launched = bulk::launch_all(&app.driver).await?;
     ensure!(launched.len() == arguments.count, "{} of {} attempts are launched", launched.len(), arguments.count);
+    order(&mut launched, arguments.mixed);
     posts::write(&arguments.posts, launched.iter().map(|attempt| posts::result(&app.driver, attempt, "first")))?;
     drop(launched);
     let mut work = if arguments.engine { app.driver.start() } else { JoinSet::new() };
@@ -71,6 +76,13 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     app.driver.stop();
     while work.join_next().await.is_some() {}
     server.stop(&app).await
+}
+
+/// In the order of the launches; the last so many at random, by the random part of their ids.
+fn order(launched: &mut [Launched], mixed: usize) {
+    launched.sort_by(|a, b| a.run.cmp(&b.run));
+    let first = launched.len().saturating_sub(mixed);
+    launched[first..].sort_by_cached_key(|one| one.attempt.id.as_str().bytes().rev().collect::<Vec<u8>>());
 }
 
 /// Wait until no run is left to be advanced.

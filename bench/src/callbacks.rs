@@ -43,35 +43,38 @@ pub fn measure(place: &Place, rounds: usize) -> anyhow::Result<Vec<Row>> {
 
 fn acceptance(place: &Place, rounds: usize) -> anyhow::Result<Vec<Row>> {
     let posts = place.path().join("callbacks.posts");
-    let count = rounds * (POSTS_OF_ONE + POSTS_OF_MANY);
-    let (server, ready) = start(&place.path().join("callbacks"), &posts, count, false)?;
+    let (ordered, mixed) = (rounds * (POSTS_OF_ONE + POSTS_OF_MANY), rounds * POSTS_OF_MANY);
+    let (server, ready) = start(&place.path().join("callbacks"), &posts, ordered + mixed, mixed, false)?;
     let mut bare = Part::start(&["bare"])?;
     let bare_address: SocketAddr = bare.answer()?;
-    let (mut one, mut many, mut bare_one, mut bare_many) = <(Series, Series, Series, Series)>::default();
-    let mut skip = 0;
-    for _ in 0..rounds {
-        for (connections, of, bare_of, count) in
-            [(1, &mut one, &mut bare_one, POSTS_OF_ONE), (CONNECTIONS, &mut many, &mut bare_many, POSTS_OF_MANY)]
-        {
-            of.push(count, &load(ready.address, &posts, skip, count, connections)?);
-            bare_of.push(count, &load(bare_address, &posts, skip, count, connections)?);
-            skip += count;
-        }
+    let (mut one, mut many, mut at_random) = <(Series, Series, Series)>::default();
+    let (mut bare_one, mut bare_many) = <(Series, Series)>::default();
+    for round in 0..rounds {
+        let skip = round * (POSTS_OF_ONE + POSTS_OF_MANY);
+        one.push(POSTS_OF_ONE, &load(ready.address, &posts, skip, POSTS_OF_ONE, 1)?);
+        bare_one.push(POSTS_OF_ONE, &load(bare_address, &posts, skip, POSTS_OF_ONE, 1)?);
+        let skip = skip + POSTS_OF_ONE;
+        many.push(POSTS_OF_MANY, &load(ready.address, &posts, skip, POSTS_OF_MANY, CONNECTIONS)?);
+        bare_many.push(POSTS_OF_MANY, &load(bare_address, &posts, skip, POSTS_OF_MANY, CONNECTIONS)?);
+        let skip = ordered + round * POSTS_OF_MANY;
+        at_random.push(POSTS_OF_MANY, &load(ready.address, &posts, skip, POSTS_OF_MANY, CONNECTIONS)?);
     }
     bare.end()?;
     server.end()?;
     std::fs::remove_file(&posts)?;
     std::fs::remove_dir_all(place.path().join("callbacks"))?;
     let bare_server = |series: &Series| format!("bare HTTP server: {}", series.show());
+    let scattered = format!("the same, {CONNECTIONS} connections, results at random of {mixed} open attempts");
     Ok(vec![
         Row::new("callbacks accepted and durable, 1 connection", one.show(), bare_server(&bare_one), "p50 < 1 ms"),
         Row::new(format!("the same, {CONNECTIONS} connections"), many.show(), bare_server(&bare_many), "10,000/s, p99 < 20 ms"),
+        Row::new(scattered, at_random.show(), bare_server(&bare_many), ""),
     ])
 }
 
 fn with_engine(place: &Place, rounds: usize) -> anyhow::Result<Vec<Row>> {
     let posts = place.path().join("engine.posts");
-    let (mut server, ready) = start(&place.path().join("engine"), &posts, rounds * POSTS_WITH_ENGINE, true)?;
+    let (mut server, ready) = start(&place.path().join("engine"), &posts, rounds * POSTS_WITH_ENGINE, 0, true)?;
     let (mut accepted, mut ended) = (Series::default(), Rounds::default());
     for round in 0..rounds {
         let loaded = load(ready.address, &posts, round * POSTS_WITH_ENGINE, POSTS_WITH_ENGINE, CONNECTIONS)?;
@@ -87,9 +90,9 @@ fn with_engine(place: &Place, rounds: usize) -> anyhow::Result<Vec<Row>> {
     Ok(vec![Row::new(format!("the same, {CONNECTIONS} connections, the engine resuming each run meanwhile"), accepted.show(), ended, "")])
 }
 
-fn start(home: &Path, posts: &Path, count: usize, engine: bool) -> anyhow::Result<(Part, Ready)> {
-    let (home, posts, count) = (home.display().to_string(), posts.display().to_string(), count.to_string());
-    let mut arguments = vec!["callbacks", "--home", &home, "--posts", &posts, "--count", &count];
+fn start(home: &Path, posts: &Path, count: usize, mixed: usize, engine: bool) -> anyhow::Result<(Part, Ready)> {
+    let [home, posts, count, mixed] = [home.display().to_string(), posts.display().to_string(), count.to_string(), mixed.to_string()];
+    let mut arguments = vec!["callbacks", "--home", &home, "--posts", &posts, "--count", &count, "--mixed", &mixed];
     arguments.extend(engine.then_some("--engine"));
     let mut server = Part::start(&arguments)?;
     let ready: Ready = server.answer()?;

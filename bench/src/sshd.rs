@@ -35,11 +35,14 @@ impl Sshd {
         let text = format!(
             "Port {port}\nListenAddress 127.0.0.1\nHostKey {}\nAuthorizedKeysFile {}\nPidFile none\nUsePAM no\nStrictModes no\n\
              PermitRootLogin yes\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nPrintMotd no\nLogLevel ERROR\n\
-             MaxStartups 100\nMaxSessions {}\n",
+             MaxStartups 100\nMaxSessions {}\nSetEnv HOME={}\n",
             file("host_key").display(),
             file("authorized_keys").display(),
             limits::MAX_SESSIONS,
+            // A home without start-up files of a shell: those cost every `ssh` command what they cost, and Sortie only once.
+            file("home").display(),
         );
+        fs::create_dir_all(file("home"))?;
         fs::write(file("config"), text)?;
         // The privilege separation folder that distributions make at boot.
         let _ = fs::create_dir_all("/run/sshd");
