@@ -6,8 +6,8 @@ use std::time::Duration;
 pub const WRITE_QUEUE: usize = 4_096;
 /// Operations of one commit: beyond about a hundred, throughput hardly grows and the last of them waits tens of milliseconds.
 pub const BATCH: usize = 128;
-/// Operations between two looks of the checkpointer: some thousand pages of the log, of which some are the same ones.
-pub const CHECKPOINT: usize = 256;
+/// Operations between two looks of the checkpointer: some hundred pages of the log, of which some are the same ones.
+pub const CHECKPOINT: usize = 64;
 /// Connections that read beside the writer: more than the cores of a small server only share its disk.
 pub const READERS: usize = 3;
 /// Reads of single rows from one snapshot: as for commits, more gain little, and the log cannot be taken over meanwhile.

@@ -10,8 +10,8 @@ PRAGMA mmap_size = 0;
 -- 8 MiB: a commit after which a tree was balanced walks the whole cache, and what is not in it is in the kernel's.
 PRAGMA cache_size = -8192;
 PRAGMA temp_store = MEMORY;
--- In pages: 64 MiB. The checkpointer has taken most of it into the file by then; this lets the log begin anew.
-PRAGMA wal_autocheckpoint = 16000;
+-- In pages: 16 MiB. The checkpointer has taken most of it into the file by then; this lets the log begin anew.
+PRAGMA wal_autocheckpoint = 4000;
 PRAGMA journal_size_limit = 67108864;
 -- name: reader
 PRAGMA query_only = ON;
