@@ -28,8 +28,10 @@ impl Driver {
         let scope = || Scope::Attempt { attempt: id.clone(), callback: None };
         let finish = async |outcome| {
             let body = InputBody::LaunchEnded { attempt: id.clone(), outcome };
-            self.deliver_for(scope(), body, Some(claim.clone()), None).await?;
+            let delivered = self.deliver_for(scope(), body, Some(claim.clone()), None).await;
+            // Also where a callback has settled it first.
             failpoint::hit("attempt_launched");
+            delivered?;
             Ok(())
         };
         let chosen = match &attempt.handed {
@@ -76,8 +78,10 @@ impl Driver {
         };
         failpoint::hit("stop_answered");
         let body = InputBody::StopEnded { attempt: id.clone(), outcome };
-        self.deliver_for(Scope::Attempt { attempt: id.clone(), callback: None }, body, Some(claim.clone()), None).await?;
+        let delivered = self.deliver_for(Scope::Attempt { attempt: id.clone(), callback: None }, body, Some(claim.clone()), None).await;
+        // Also where the job's own result has settled it first.
         failpoint::hit("stop_committed");
+        delivered?;
         Ok(())
     }
 
