@@ -28,7 +28,7 @@ pub async fn runs(driver: &Driver, flow: &Flow, count: usize) -> anyhow::Result<
             driver.deliver(Scope::New(run.clone()), InputBody::Create(wish)).await?;
             let head = driver.parts().store.load_advance(&run).await?.context("nothing to evaluate")?.head;
             let (advance_fence, seen, evaluation) = (head.advance_fence, head.wake_seq, flow.first.clone());
-            driver.deliver(Scope::Run(run), InputBody::Evaluated { advance_fence, seen, evaluation }).await?;
+            driver.deliver(Scope::Run(run), InputBody::Evaluated { advance_fence, seen, evaluation, log: Vec::new() }).await?;
             Ok(())
         }
     })

@@ -97,7 +97,7 @@ impl Flow {
             release: 1,
             bundle: self.bundle.clone(),
             input: self.input.clone(),
-            deadline_ms: self.deadline_ms,
+            plan: sortie_core::plan::RunPlan { deadline_ms: self.deadline_ms, ..Default::default() },
             actor: "bench".to_owned(),
         }
     }

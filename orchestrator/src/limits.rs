@@ -1,7 +1,7 @@
 //! Every bound of the program's edges, with its reason. The engine's own are in `sortie_core::limits`.
 
 /// Pieces of due work of a class that are done at once. Advances are bound by the evaluators, launches by handshakes.
-pub const WORK_AT_ONCE: [usize; 4] = [64, 64, 32, 128];
+pub const WORK_AT_ONCE: [usize; 6] = [64, 64, 32, 128, 32, 64];
 /// How long claimed work is invisible to others, in milliseconds. Longer than the slowest piece: an SSH question.
 pub const LEASE_MS: u64 = 180_000;
 /// Longest pause of a work loop without a wake-up, in milliseconds: bounds the delay after a missed one.

@@ -10,7 +10,7 @@ pub fn line(body: &EventBody) -> String {
     match body {
         EventBody::RunCreated { flow, release, actor, .. } if *release == 0 => format!("{actor} asked for a run of {flow} (draft)"),
         EventBody::RunCreated { flow, release, actor, .. } => format!("{actor} asked for a run of {flow}, release {release}"),
-        EventBody::RunStarted {} => "the run started".to_owned(),
+        EventBody::RunStarted { .. } => "the run started".to_owned(),
         EventBody::StepScheduled { step, spec, .. } => format!("step {step} ({}) was scheduled", spec.kind()),
         EventBody::StepRecorded { step, spec, value, .. } => format!("step {step} ({}) is {}", spec.kind(), brief(value)),
         EventBody::StepCompleted { call, value, .. } => format!("call {call} was answered: {}", answer(value)),

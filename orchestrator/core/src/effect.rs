@@ -1,6 +1,7 @@
 //! Effects: what the engine asks of the world. All but none of them are due work, kept until done.
 
 use crate::ids::{AttemptId, Ms};
+use crate::plan::NoticeKind;
 use serde::{Deserialize, Serialize};
 
 /// One piece of due work. Its key makes it unique within its run: asking twice is asking once.
@@ -19,6 +20,27 @@ pub enum Work {
     Ack(AttemptId),
     /// Something is due.
     Timer(Timer),
+    /// Let a queued run in, if there is room.
+    Start,
+    /// Cancel the runs that a queued run displaces.
+    MakeRoom,
+    /// Perform the next try of a step that the server itself performs.
+    Try(u32),
+    /// Make the run of a `child` step.
+    Child(u32),
+    /// Cancel the run of a `child` step.
+    CancelChild(u32),
+    /// Tell the parent how this run ended.
+    Report,
+    /// See whether the outside event of a step is there.
+    Event(u32),
+    /// Tell somebody of the event with this number.
+    Notify {
+        /// What of.
+        what: NoticeKind,
+        /// Number of the event.
+        seq: u64,
+    },
 }
 
 /// What can be due.
@@ -37,6 +59,14 @@ pub enum Timer {
     Heartbeat(AttemptId),
     /// A stop that could not be verified in time.
     StopAnswer(AttemptId),
+    /// The next reminder of an approval.
+    Remind(u32),
+    /// More people are to decide about an approval.
+    Escalate(u32),
+    /// The limit of `on_exit`.
+    Exit,
+    /// The run takes longer than it should.
+    Overdue,
 }
 
 impl Work {
@@ -48,7 +78,15 @@ impl Work {
             Self::Launch(_) => WorkClass::Launch,
             Self::Stop(_) | Self::Probe(_) | Self::Ack(_) => WorkClass::Host,
             Self::Timer(_) => WorkClass::Timer,
+            Self::Try(_) | Self::Notify { .. } => WorkClass::Outbound,
+            Self::Start | Self::MakeRoom | Self::Child(_) | Self::CancelChild(_) | Self::Report | Self::Event(_) => WorkClass::Link,
         }
+    }
+
+    /// Whether it is still owed when the run is over.
+    #[must_use]
+    pub const fn outlives_run(&self) -> bool {
+        matches!(self, Self::Stop(_) | Self::Ack(_) | Self::Report | Self::Notify { .. } | Self::CancelChild(_))
     }
 
     /// The key within the run, as stored.
@@ -66,6 +104,18 @@ impl Work {
             Self::Timer(Timer::Started(id)) => format!("started:{id}"),
             Self::Timer(Timer::Heartbeat(id)) => format!("beat:{id}"),
             Self::Timer(Timer::StopAnswer(id)) => format!("answer:{id}"),
+            Self::Timer(Timer::Remind(call)) => format!("remind:{call}"),
+            Self::Timer(Timer::Escalate(call)) => format!("escalate:{call}"),
+            Self::Timer(Timer::Exit) => "exit".to_owned(),
+            Self::Timer(Timer::Overdue) => "overdue".to_owned(),
+            Self::Start => "start".to_owned(),
+            Self::MakeRoom => "make_room".to_owned(),
+            Self::Try(call) => format!("try:{call}"),
+            Self::Child(call) => format!("child:{call}"),
+            Self::CancelChild(call) => format!("cancel_child:{call}"),
+            Self::Report => "report".to_owned(),
+            Self::Event(call) => format!("event:{call}"),
+            Self::Notify { what, seq } => format!("notify:{}:{seq}", what.as_str()),
         }
     }
 
@@ -87,6 +137,21 @@ impl Work {
             "started" => Self::Timer(Timer::Started(attempt()?)),
             "beat" => Self::Timer(Timer::Heartbeat(attempt()?)),
             "answer" => Self::Timer(Timer::StopAnswer(attempt()?)),
+            "remind" => Self::Timer(Timer::Remind(call()?)),
+            "escalate" => Self::Timer(Timer::Escalate(call()?)),
+            "exit" => Self::Timer(Timer::Exit),
+            "overdue" => Self::Timer(Timer::Overdue),
+            "start" => Self::Start,
+            "make_room" => Self::MakeRoom,
+            "try" => Self::Try(call()?),
+            "child" => Self::Child(call()?),
+            "cancel_child" => Self::CancelChild(call()?),
+            "report" => Self::Report,
+            "event" => Self::Event(call()?),
+            "notify" => {
+                let (what, seq) = rest.split_once(':')?;
+                Self::Notify { what: NoticeKind::parse(what)?, seq: seq.parse().ok()? }
+            }
             _ => return None,
         })
     }
@@ -104,11 +169,15 @@ pub enum WorkClass {
     Host = 2,
     /// Timers.
     Timer = 3,
+    /// Requests that the server sends.
+    Outbound = 4,
+    /// Between runs: starts, children, events. The store alone is asked.
+    Link = 5,
 }
 
 impl WorkClass {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Advance, Self::Launch, Self::Host, Self::Timer];
+    pub const ALL: [Self; 6] = [Self::Advance, Self::Launch, Self::Host, Self::Timer, Self::Outbound, Self::Link];
 }
 
 /// A change to the due work of a run.
@@ -126,6 +195,16 @@ pub enum Effect {
         /// What.
         work: Work,
     },
-    /// Drop all due work of the run that is not about stopping or acknowledging a job: the run is over.
+    /// Drop all due work of the run but what [`Work::outlives_run`]: the run is over.
     DropAll,
+    /// Put [`Work::Start`] of the queued run that is next for this limit key: a place has become free.
+    StartNext {
+        /// The key of [`crate::plan::RunLimit`].
+        key: String,
+    },
+    /// Put [`Work::Start`] of queued runs of this flow that wait for older releases: one of those is over.
+    StartDrained {
+        /// Name of the flow.
+        flow: String,
+    },
 }

@@ -26,7 +26,7 @@ pub struct JournalEntry {
 }
 
 /// A field that is there is a value, also where it is `null`.
-fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+pub(crate) fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(deserializer).map(Some)
 }
 
@@ -56,6 +56,17 @@ pub enum Command {
         /// Handles that are no longer wanted: their jobs are stopped, their waits closed.
         losers: Vec<u32>,
     },
+    /// A durable call that the run this one was forked from has made with the same name and arguments.
+    Reuse {
+        /// Its number.
+        call: u32,
+        /// Name of the step.
+        step: String,
+        /// Its arguments.
+        spec: CallSpec,
+        /// Its answer there.
+        value: Value,
+    },
 }
 
 /// How an evaluation ended.
@@ -76,6 +87,9 @@ pub enum End {
     Failed {
         /// Why; the message carries file, line and caret.
         failure: Failure,
+        /// Whether it is a checked step that has used up its retries: the run becomes a dead letter.
+        #[serde(default)]
+        gave_up: bool,
     },
 }
 
@@ -99,4 +113,37 @@ pub struct RunFacts {
     pub release: u32,
     /// When the run was created, Unix milliseconds.
     pub created_at: Ms,
+}
+
+/// One line that a flow has logged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogLine {
+    /// Durable calls that were made before it.
+    pub after_call: u32,
+    /// What it says.
+    pub text: String,
+}
+
+/// What `on_exit` is told of the end it follows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ExitFacts {
+    /// How the run ends: `succeeded`, `failed`, ...
+    pub outcome: String,
+    /// What `run` returned.
+    pub value: Value,
+    /// Why it failed.
+    pub failure: Option<Failure>,
+    /// Calls up to this number were made by `run`; `on_exit` sees their answers and makes the calls after it.
+    pub from_call: u32,
+}
+
+/// What a job has reported so far.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Reports {
+    /// Its newest progress.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub progress: Option<Value>,
+    /// Its newest checkpoint.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub checkpoint: Option<Value>,
 }

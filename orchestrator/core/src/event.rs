@@ -1,10 +1,12 @@
 //! Events: the facts in the journal of a run. Append-only, numbered from 1 without gaps.
 
 use crate::call::CallSpec;
+use crate::evaluation::LogLine;
 use crate::failure::Failure;
 use crate::ids::{AttemptId, Ms, RunId, WaitId};
+use crate::plan::{NoticeKind, RunPlan};
 use crate::state::{RunOutcome, StopReason};
-use crate::view::Handed;
+use crate::view::{Decision, Handed};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -41,9 +43,16 @@ pub enum EventBody {
         deadline_at: Ms,
         /// Who asked for it.
         actor: String,
+        /// What else is settled.
+        #[serde(default)]
+        plan: RunPlan,
     },
     /// It left the queue.
-    RunStarted {},
+    RunStarted {
+        /// When it must be over, counted from now.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        deadline_at: Option<Ms>,
+    },
     /// A durable call that is answered later.
     StepScheduled {
         /// Number of the call.
@@ -68,6 +77,19 @@ pub enum EventBody {
         spec: CallSpec,
         /// Its answer.
         value: Value,
+    },
+    /// A durable call that was answered in the run this one was forked from.
+    StepReused {
+        /// Number of the call.
+        call: u32,
+        /// Name.
+        step: String,
+        /// Its arguments.
+        spec: CallSpec,
+        /// Its answer.
+        value: Value,
+        /// The run it was answered in.
+        from: RunId,
     },
     /// A step was answered.
     StepCompleted {
@@ -189,6 +211,150 @@ pub enum EventBody {
         /// When the next one is due.
         due_at: Ms,
     },
+    /// A try of a step that the server itself performs is about to be made.
+    TryStarted {
+        /// Number of the call.
+        call: u32,
+        /// Which try, from 1.
+        number: u32,
+    },
+    /// It failed, and another one is due.
+    TryFailed {
+        /// Number of the call.
+        call: u32,
+        /// Which try.
+        number: u32,
+        /// Why.
+        failure: Failure,
+        /// When the next one is due.
+        due_at: Ms,
+    },
+    /// The run of a `child` step is there.
+    ChildStarted {
+        /// Number of the call.
+        call: u32,
+        /// The run.
+        run: RunId,
+    },
+    /// An outside event came for a step; its answer follows.
+    EventReceived {
+        /// Number of the call.
+        call: u32,
+        /// Id of the event.
+        id: String,
+    },
+    /// Somebody decided about an approval.
+    ApprovalVoted {
+        /// Number of the call.
+        call: u32,
+        /// Who.
+        actor: String,
+        /// What.
+        decision: Decision,
+        /// Why, as they said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        comment: Option<String>,
+        /// The revision they saw.
+        revision: u64,
+        /// How: `cli`, `api` or `link`.
+        via: String,
+    },
+    /// Those who have to decide are reminded.
+    ApprovalReminded {
+        /// Number of the call.
+        call: u32,
+        /// Which reminder, from 1.
+        number: u32,
+    },
+    /// More people may decide: the approval has a new revision, the number of this event.
+    ApprovalEscalated {
+        /// Number of the call.
+        call: u32,
+        /// Roles that were added.
+        to: Vec<String>,
+    },
+    /// A late result was taken by an operator; the answer of its step follows.
+    ResultAdopted {
+        /// The attempt.
+        attempt: AttemptId,
+        /// SHA-256 of the exact bytes, hex.
+        digest: String,
+        /// The job's result, as the shim saw it.
+        result: Value,
+        /// Why it counts as failed, where it does.
+        failure: Option<Failure>,
+        /// Who.
+        actor: String,
+    },
+    /// The flow has logged something.
+    FlowLogged {
+        /// What.
+        lines: Vec<LogLine>,
+    },
+    /// An operator holds the run.
+    RunPaused {
+        /// Who.
+        actor: String,
+        /// Why, as they said.
+        reason: Option<String>,
+    },
+    /// It goes on: paused or parked time does not count.
+    RunResumed {
+        /// Who.
+        actor: String,
+        /// Why, as they said.
+        reason: Option<String>,
+        /// When it must be over now.
+        deadline_at: Ms,
+    },
+    /// Steps are forgotten or opened anew, and the run goes on: a redrive or a retry.
+    RunReset {
+        /// Calls up to this number are kept; later ones are stopped and forgotten.
+        keep: u32,
+        /// Kept steps that are opened anew, with a fresh retry budget.
+        reopen: Vec<u32>,
+        /// Who.
+        actor: String,
+        /// Why, as they said.
+        reason: Option<String>,
+        /// When it must be over now.
+        deadline_at: Ms,
+    },
+    /// Somebody asked for the run's end without `on_exit`.
+    TerminateRequested {
+        /// Who.
+        actor: String,
+        /// Why, as they said.
+        reason: Option<String>,
+    },
+    /// Nothing of the body is open any more: `on_exit` is evaluated.
+    ExitStarted {
+        /// When it must be over.
+        deadline_at: Ms,
+    },
+    /// `on_exit` failed or took too long; the run ends as it was decided.
+    ExitFailed {
+        /// Why.
+        failure: Failure,
+    },
+    /// It is open for longer than it should.
+    RunOverdue {},
+    /// Somebody was told.
+    NoticeSent {
+        /// What of.
+        what: NoticeKind,
+        /// Name of the connection.
+        to: String,
+    },
+    /// Nobody could be told, for good.
+    NoticeFailed {
+        /// What of.
+        what: NoticeKind,
+        /// Name of the connection.
+        to: String,
+        /// Why.
+        message: String,
+    },
     /// A callback that was kept and does not resume anything.
     CallbackKept {
         /// The attempt or wait.
@@ -236,7 +402,7 @@ impl EventBody {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::RunCreated { .. } => "run_created",
-            Self::RunStarted {} => "run_started",
+            Self::RunStarted { .. } => "run_started",
             Self::StepScheduled { .. } => "step_scheduled",
             Self::StepRecorded { .. } => "step_recorded",
             Self::StepCompleted { .. } => "step_completed",
@@ -254,6 +420,25 @@ impl EventBody {
             Self::AttemptStopped { .. } => "attempt_stopped",
             Self::StopUnverified { .. } => "stop_unverified",
             Self::RetryScheduled { .. } => "retry_scheduled",
+            Self::StepReused { .. } => "step_reused",
+            Self::TryStarted { .. } => "try_started",
+            Self::TryFailed { .. } => "try_failed",
+            Self::ChildStarted { .. } => "child_started",
+            Self::EventReceived { .. } => "event_received",
+            Self::ApprovalVoted { .. } => "approval_voted",
+            Self::ApprovalReminded { .. } => "approval_reminded",
+            Self::ApprovalEscalated { .. } => "approval_escalated",
+            Self::ResultAdopted { .. } => "result_adopted",
+            Self::FlowLogged { .. } => "flow_logged",
+            Self::RunPaused { .. } => "run_paused",
+            Self::RunResumed { .. } => "run_resumed",
+            Self::RunReset { .. } => "run_reset",
+            Self::TerminateRequested { .. } => "terminate_requested",
+            Self::ExitStarted { .. } => "exit_started",
+            Self::ExitFailed { .. } => "exit_failed",
+            Self::RunOverdue {} => "run_overdue",
+            Self::NoticeSent { .. } => "notice_sent",
+            Self::NoticeFailed { .. } => "notice_failed",
             Self::CallbackKept { .. } => "callback_kept",
             Self::CancelRequested { .. } => "cancel_requested",
             Self::RunEnding { .. } => "run_ending",
@@ -263,5 +448,6 @@ impl EventBody {
     }
 
     /// Kinds that replay needs; the rest is for people.
-    pub const REPLAYED: [&'static str; 4] = ["run_created", "step_scheduled", "step_recorded", "step_completed"];
+    pub const REPLAYED: [&'static str; 8] =
+        ["run_created", "step_scheduled", "step_recorded", "step_reused", "step_completed", "run_ending", "exit_started", "run_reset"];
 }

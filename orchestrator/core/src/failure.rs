@@ -90,6 +90,22 @@ kinds! {
     Internal = "internal", false;
     /// Evaluating the run killed its worker, again and again.
     Poison = "poison", false;
+    /// An HTTP answer whose status is not among the expected ones.
+    Http = "http", true;
+    /// The destination is not allowed by the outbound policy (F073).
+    Policy = "policy", false;
+    /// An answer or a file is larger than its limit.
+    TooLarge = "too_large", false;
+    /// A secret or a connection is not there, or cannot be read.
+    Secret = "secret", true;
+    /// Another run, started by this one, did not succeed.
+    Child = "child", true;
+    /// The flow called `fail(...)`.
+    Fail = "fail", false;
+    /// An operator ended the run at once, without `on_exit`.
+    Terminated = "terminated", false;
+    /// `on_exit` did not end within its limit.
+    ExitLimit = "exit_limit", false;
 }
 
 impl std::fmt::Display for FailureKind {

@@ -50,6 +50,9 @@ pub struct Host {
     /// How results come back.
     #[serde(default)]
     pub callbacks: CallbackMode,
+    /// Jobs that may run on it at once; no limit without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slots: Option<u32>,
     /// When it was added.
     pub added_at: Ms,
 }

@@ -1,10 +1,12 @@
 //! Inputs: what the world tells the engine.
 
 use crate::effect::Timer;
-use crate::evaluation::Evaluation;
+use crate::evaluation::{Evaluation, LogLine};
 use crate::failure::Failure;
 use crate::ids::{AttemptId, Entropy, Ms, RunId, WaitId};
-use crate::view::Handed;
+use crate::plan::{NoticeKind, RunPlan};
+use crate::state::{RunOutcome, StopReason};
+use crate::view::{Decision, Handed};
 use serde_json::Value;
 
 /// An input with the time and the randomness of its arrival.
@@ -42,6 +44,10 @@ pub enum Scope {
     },
     /// The head and one step with its newest attempt.
     Step(RunId, u32),
+    /// The head, and who else has the same limit ([`crate::view::View::room`]). With `Create`, the scope is `New`.
+    Admission(RunId),
+    /// The head, its open steps and attempts, and every step that is answered: a reset looks at them all.
+    Whole(RunId),
 }
 
 /// What is said.
@@ -57,6 +63,8 @@ pub enum InputBody {
         seen: u64,
         /// What came of it.
         evaluation: Evaluation,
+        /// Lines that the flow has logged since the last evaluation.
+        log: Vec<LogLine>,
     },
     /// Evaluating killed the worker, or took too long.
     EvaluationCrashed {
@@ -113,13 +121,175 @@ pub enum InputBody {
     },
     /// A timer is due.
     TimerDue(Timer),
-    /// Somebody wants the run to end.
-    Cancel {
+    /// Let a queued run in, if there is room.
+    Start,
+    /// A try of a step is about to be made by the server.
+    TryStarting {
+        /// Number of the call.
+        call: u32,
+    },
+    /// What came of it.
+    TryEnded {
+        /// Number of the call.
+        call: u32,
+        /// Which try.
+        number: u32,
+        /// What.
+        outcome: TryOutcome,
+    },
+    /// The run of a `child` step was made, or was there, or could not be made.
+    ChildMade {
+        /// Number of the call.
+        call: u32,
+        /// Why it could not.
+        made: Result<(), Failure>,
+    },
+    /// The run of a `child` step is over.
+    ChildEnded {
+        /// Number of the call.
+        call: u32,
+        /// The run.
+        run: RunId,
+        /// How it ended.
+        answer: ChildAnswer,
+    },
+    /// An outside event is there for a step that waits for it.
+    EventArrived {
+        /// Number of the call.
+        call: u32,
+        /// Id of the event.
+        id: String,
+        /// What it says.
+        payload: Value,
+        /// When it was published.
+        published_at: Ms,
+    },
+    /// Somebody decides about an approval.
+    Vote {
+        /// Number of the call.
+        call: u32,
+        /// What.
+        vote: Vote,
+    },
+    /// A person answers a wait as themselves.
+    AnswerWait {
+        /// Number of the call.
+        call: u32,
+        /// SHA-256 of the canonical JSON of the answer, hex.
+        digest: String,
+        /// The answer, or why it does not fit the schema.
+        answer: Result<Value, String>,
         /// Who.
         actor: String,
-        /// Why.
-        reason: Option<String>,
     },
+    /// An attempt is to be ended early: its budget is used up, or it is silent.
+    StopAttempt {
+        /// The attempt.
+        attempt: AttemptId,
+        /// Why.
+        reason: StopReason,
+    },
+    /// A late result is to be taken after all.
+    Adopt {
+        /// The attempt it belongs to.
+        attempt: AttemptId,
+        /// SHA-256 of the exact bytes, hex.
+        digest: String,
+        /// What it says.
+        said: ResultSaid,
+        /// Who wants it.
+        operator: Operator,
+    },
+    /// Somebody was told, or could not be.
+    NoticeEnded {
+        /// What of.
+        what: NoticeKind,
+        /// Name of the connection.
+        to: String,
+        /// Why not.
+        result: Result<(), String>,
+    },
+    /// Set the run aside: a sweep has found that it does not replay.
+    Park(Failure),
+    /// Hold the run.
+    Pause(Operator),
+    /// Let it go on, paused or parked.
+    Resume(Operator),
+    /// End it, with `on_exit`.
+    Cancel(Operator),
+    /// End it at once.
+    Terminate(Operator),
+    /// Forget steps and go on.
+    Reset {
+        /// From this call on everything is forgotten. Without one the failed step alone is opened anew, and what was
+        /// scheduled after it failed is forgotten.
+        from: Option<u32>,
+        /// Who wants it.
+        operator: Operator,
+    },
+}
+
+/// Who asks for something, and on which state of the run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Operator {
+    /// Who.
+    pub actor: String,
+    /// Why, as they said.
+    pub reason: Option<String>,
+    /// Only if this is still the run's last event.
+    pub if_seq: Option<u64>,
+}
+
+impl Operator {
+    /// Somebody without a reason.
+    #[must_use]
+    pub fn named(actor: impl Into<String>) -> Self {
+        Self { actor: actor.into(), ..Self::default() }
+    }
+}
+
+/// What came of a try.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TryOutcome {
+    /// The value of the step.
+    Done(Value),
+    /// It failed.
+    Failed {
+        /// Why.
+        failure: Failure,
+        /// The value of the step where this was the last try, without `ok`, `attempts` and `error`, which are added.
+        value: Value,
+        /// Earliest next try, as the other side asked, in milliseconds from now.
+        retry_after_ms: Option<u64>,
+    },
+}
+
+/// How a child ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChildAnswer {
+    /// How.
+    pub outcome: RunOutcome,
+    /// What it returned.
+    pub value: Value,
+    /// Why it failed.
+    pub failure: Option<Failure>,
+}
+
+/// A decision about an approval, by somebody who is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Vote {
+    /// Who.
+    pub actor: String,
+    /// Their roles; `*` stands for every role.
+    pub roles: Vec<String>,
+    /// What.
+    pub decision: Decision,
+    /// Why, as they said.
+    pub comment: Option<String>,
+    /// The revision they saw.
+    pub revision: u64,
+    /// How: `cli`, `api` or `link`.
+    pub via: String,
 }
 
 /// A run to be made.
@@ -135,10 +305,10 @@ pub struct Create {
     pub bundle: String,
     /// Its input, checked against the manifest.
     pub input: Value,
-    /// Time it has, in milliseconds.
-    pub deadline_ms: u64,
     /// Who asks.
     pub actor: String,
+    /// What else is settled.
+    pub plan: RunPlan,
 }
 
 /// What came of a launch.

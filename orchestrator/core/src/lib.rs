@@ -17,6 +17,7 @@ pub mod host;
 pub mod ids;
 pub mod input;
 pub mod limits;
+pub mod plan;
 pub mod retry;
 pub mod state;
 pub mod value;

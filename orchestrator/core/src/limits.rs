@@ -47,6 +47,38 @@ pub const CRASHES: u32 = 3;
 pub const RETRY_ATTEMPTS: u32 = 100;
 /// Callbacks of one attempt or wait that are kept besides the accepted ones; more are only counted.
 pub const KEPT_CALLBACKS: u32 = 16;
+/// Body of an answer to `http` that a flow may ask for, in bytes. What is over the inline limit becomes a resource.
+pub const RESPONSE_BYTES: u64 = 16 << 20;
+/// JSON of a step's answer that is kept in the history, in bytes; the rest becomes a resource.
+pub const INLINE_BYTES: usize = 64 << 10;
+/// Limit of one try of `http` that sets none, in milliseconds.
+pub const HTTP_TRY_MS: u64 = 60_000;
+/// Files a job may name as artifacts.
+pub const ARTIFACTS: usize = 64;
+/// Files a job may be handed.
+pub const JOB_FILES: usize = 64;
+/// How long an outside event that nobody waits for yet is kept, in milliseconds: 24 h.
+pub const EARLY_EVENT_MS: u64 = 24 * 3_600_000;
+/// How deep runs may start runs.
+pub const CHILD_DEPTH: u8 = 8;
+/// How long `on_exit` may take, in milliseconds: 10 min.
+pub const EXIT_MS: u64 = 600_000;
+/// People whose approval a step may ask for.
+pub const QUORUM: u32 = 20;
+/// Decisions on one approval that are kept.
+pub const VOTES: usize = 64;
+/// Reminders of one approval.
+pub const REMINDERS: u32 = 20;
+/// Shortest time between two reminders, in milliseconds.
+pub const REMIND_LEAST_MS: u64 = 60_000;
+/// Tries to tell somebody something; they spread over about a day.
+pub const NOTICE_TRIES: u32 = 12;
+/// Log lines of one run that are kept.
+pub const LOG_LINES: u32 = 10_000;
+/// Characters of a comment, a note or a reason.
+pub const NOTE_CHARS: usize = 4_000;
+/// Part of the deadline, in percent, after which a run that sets nothing else is overdue.
+pub const OVERDUE_PERCENT: u64 = 80;
 
 const _: () = assert!(CALL_BYTES >= 4 * MESSAGE_CHARS);
 const _: () = assert!(STOP_ANSWER_MS > GRACE_MS);

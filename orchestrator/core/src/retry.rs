@@ -37,7 +37,7 @@ mod tests {
 
     #[test]
     fn the_ceiling_doubles_and_is_capped() {
-        let policy = RetryPolicy { attempts: 9, backoff_ms: 100, max_backoff_ms: 1_000, on: vec![] };
+        let policy = RetryPolicy { attempts: 9, backoff_ms: 100, max_backoff_ms: 1_000, total_ms: None, on: vec![] };
         let most = |used| (0..=255).map(|seed| backoff_ms(&policy, used, &Entropy([seed; 32]))).max().unwrap();
         assert!((90..=100).contains(&most(1)), "{}", most(1));
         assert!((180..=200).contains(&most(2)));

@@ -3,9 +3,10 @@
 //! A [`View`] may hold all of a run or only the rows that an input names ([`crate::input::Scope`]): a decision about
 //! one callback looks at three rows, whatever the length of the history. Folding the whole journal gives the same rows.
 
-use crate::call::RetryPolicy;
+use crate::call::{Budget, OnCancel, RetryPolicy};
 use crate::failure::Failure;
 use crate::ids::{AttemptId, Ms, RunId, WaitId};
+use crate::plan::RunPlan;
 use crate::state::{AttemptState, RunOutcome, RunState, StopReason};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -27,6 +28,10 @@ pub struct RunHead {
     pub seq: u64,
     /// Number of the last event that its flow may react to.
     pub wake_seq: u64,
+    /// Level of the engine's replay that it started with.
+    pub engine: u32,
+    /// What else was settled when it was made.
+    pub plan: RunPlan,
     /// Durable calls scheduled so far.
     pub calls: u32,
     /// Steps that are not answered.
@@ -35,6 +40,12 @@ pub struct RunHead {
     pub fence: u64,
     /// How it ends, once decided.
     pub ending: Option<RunOutcome>,
+    /// Calls made by its body, once `on_exit` is being evaluated.
+    pub exit_from: Option<u32>,
+    /// Where a paused or parked run goes on, and since when it is held.
+    pub held: Option<Held>,
+    /// Log lines kept so far.
+    pub logged: u32,
     /// When it must be over.
     pub deadline_at: Ms,
     /// When it was created.
@@ -65,6 +76,15 @@ impl RunHead {
     }
 }
 
+/// A run that is set aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// The state it was in: `queued`, `running` or `ending`.
+    pub from: RunState,
+    /// Since when.
+    pub since: Ms,
+}
+
 /// A step: one durable call that is answered later.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Step {
@@ -84,13 +104,15 @@ pub struct Step {
     pub answer_digest: Option<String>,
     /// Callbacks kept that did not answer it; bounded by [`crate::limits::KEPT_CALLBACKS`].
     pub kept: u32,
+    /// Whether a reset has forgotten it. It stays until its call number is used again, so that what comes late finds it.
+    pub forgotten: bool,
 }
 
 impl Step {
     /// Whether it is not answered.
     #[must_use]
     pub const fn is_open(&self) -> bool {
-        self.completed_seq.is_none()
+        self.completed_seq.is_none() && !self.forgotten
     }
 }
 
@@ -107,6 +129,116 @@ pub enum StepKind {
     },
     /// A timer.
     Sleep {},
+    /// A request that the server sends.
+    Http(Tries),
+    /// A text that the server keeps.
+    Artifact(Tries),
+    /// An outside event.
+    Event {
+        /// What kind of event.
+        name: String,
+        /// Which one.
+        key: String,
+    },
+    /// A question to people.
+    Approval(ApprovalStep),
+    /// Another run.
+    Child {
+        /// Its id, derived from this run, the call and the fence.
+        run: RunId,
+        /// What becomes of it when nobody waits for it.
+        on_cancel: OnCancel,
+        /// Why it is being cancelled; the step is answered when it is over.
+        stopping: Option<StopReason>,
+    },
+}
+
+impl StepKind {
+    /// As in JSON and in the store.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Job(_) => "job",
+            Self::Wait { .. } => "wait",
+            Self::Sleep {} => "sleep",
+            Self::Http(_) => "http",
+            Self::Artifact(_) => "artifact",
+            Self::Event { .. } => "event",
+            Self::Approval(_) => "approval",
+            Self::Child { .. } => "child",
+        }
+    }
+}
+
+/// The tries of a step that the server itself performs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Tries {
+    /// Tries begun so far.
+    pub number: u32,
+    /// Tries counted against the retry budget.
+    pub used: u32,
+    /// What to do when one fails.
+    pub retry: RetryPolicy,
+    /// When the next one is due, during a backoff.
+    pub retry_at: Option<Ms>,
+    /// When the first one of this budget was due.
+    pub since: Ms,
+}
+
+/// An approval's own state.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ApprovalStep {
+    /// Its id, which signed links name.
+    pub id: WaitId,
+    /// Number of the event that last changed what is asked of whom. A decision names the one it saw.
+    pub revision: u64,
+    /// Roles that may decide; every operator where empty.
+    pub approvers: Vec<String>,
+    /// How many different people have to approve.
+    pub quorum: u32,
+    /// Whether a decision needs a comment.
+    pub comment_required: bool,
+    /// Between two reminders, in milliseconds.
+    pub remind_ms: Option<u64>,
+    /// Reminders so far.
+    pub reminded: u32,
+    /// What was decided so far, oldest first.
+    pub votes: Vec<CastVote>,
+}
+
+/// One decision of a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CastVote {
+    /// Who.
+    pub actor: String,
+    /// What.
+    pub decision: Decision,
+    /// Why, as they said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+    /// When.
+    pub at: Ms,
+}
+
+/// What a person decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// Go ahead.
+    Approve,
+    /// Do not.
+    Reject,
+}
+
+impl Decision {
+    /// As in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Approve => "approve",
+            Self::Reject => "reject",
+        }
+    }
 }
 
 /// A job's own state.
@@ -122,6 +254,12 @@ pub struct JobStep {
     pub retry: RetryPolicy,
     /// When the next attempt is due, during a backoff.
     pub retry_at: Option<Ms>,
+    /// When the first attempt of this budget was scheduled.
+    pub since: Ms,
+    /// Attempts with a fence up to this one belong to an earlier life of the step: they cannot answer it.
+    pub base_fence: u64,
+    /// What an attempt may use.
+    pub budget: Option<Budget>,
     /// How the newest attempt is bounded.
     pub limits: JobLimits,
 }
@@ -135,6 +273,9 @@ pub struct JobLimits {
     pub started_ms: u64,
     /// See [`crate::call::JobSpec::launch_ms`].
     pub launch_ms: u64,
+    /// See [`crate::call::JobSpec::silence_ms`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub silence_ms: Option<u64>,
 }
 
 /// One try of a job.
@@ -209,4 +350,21 @@ pub struct View {
     pub prior: Option<PriorCallback>,
     /// Last sign of life of the attempt in scope.
     pub last_seen: Option<Ms>,
+    /// For a run that may have to queue: who else there is.
+    pub room: Option<Room>,
+    /// For a launch: attempts that are open on the host it chose.
+    pub host_open: Option<u32>,
+}
+
+/// Who else has the same limit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Room {
+    /// Runs with the same key that have started and are not over.
+    pub running: u32,
+    /// One of those.
+    pub running_run: Option<RunId>,
+    /// Queued runs with the same key that go first: a higher priority, or the same and older.
+    pub ahead: u32,
+    /// Open runs of an older release of the flow.
+    pub older: u32,
 }

@@ -145,7 +145,7 @@ fn a_loser_that_is_answered_while_the_flow_is_evaluated_does_not_hold_up_the_run
     let evaluation = evaluate(&scene.lines, &scene.world.journal);
     scene.answer(3, "b", Ok(json!(2)));
     scene.result(0);
-    let body = InputBody::Evaluated { advance_fence, seen, evaluation };
+    let body = InputBody::Evaluated { advance_fence, seen, evaluation, log: Vec::new() };
     assert_eq!(scene.world.deliver(&scene.run_scope(), body, None), Ok(Reply::Done));
     assert_eq!((scene.value(3)["ok"].clone(), scene.value(1)["ok"].clone()), (json!(true), json!(true)));
     assert!(scene.advance(), "what came meanwhile is looked at");
@@ -228,7 +228,7 @@ fn an_evaluation_of_an_older_claim_is_refused_and_one_of_a_run_that_moved_on_is_
     let (old, seen) = scene.world.load_advance().expect("woken");
     let (new, _) = scene.world.load_advance().expect("claimed again");
     let evaluation = evaluate(&scene.lines, &scene.world.journal);
-    let with = |advance_fence| InputBody::Evaluated { advance_fence, seen, evaluation: evaluation.clone() };
+    let with = |advance_fence| InputBody::Evaluated { advance_fence, seen, evaluation: evaluation.clone(), log: Vec::new() };
     assert_eq!(scene.must_not(&scene.run_scope(), with(old)), Not::Refused(Refusal::Fenced));
     scene.cancel();
     let before = scene.world.run().clone();
@@ -250,7 +250,7 @@ fn an_evaluation_that_cannot_be_parks_the_run_instead_of_leaving_it_without_a_wa
         let mut scene = race();
         scene.answer(2, "a", Ok(json!(1)));
         let (advance_fence, seen) = scene.world.load_advance().expect("woken");
-        let body = InputBody::Evaluated { advance_fence, seen, evaluation: Evaluation { commands, end } };
+        let body = InputBody::Evaluated { advance_fence, seen, evaluation: Evaluation { commands, end }, log: Vec::new() };
         scene.world.deliver(&scene.run_scope(), body, None).expect("decided");
         assert_eq!(scene.run_state(), RunState::Parked);
         assert_eq!(scene.world.run().failure.as_ref().map(|failure| failure.kind), Some(FailureKind::Internal));

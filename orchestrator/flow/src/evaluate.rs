@@ -58,7 +58,7 @@ impl Evaluated {
     /// A failure before anything ran.
     #[must_use]
     pub fn failed(kind: FailureKind, message: impl AsRef<str>) -> Self {
-        let end = End::Failed { failure: Failure::new(kind, message) };
+        let end = End::Failed { failure: Failure::new(kind, message), gave_up: false };
         Self { evaluation: Evaluation { commands: Vec::new(), end }, log: Vec::new(), ticks: 0, heap_bytes: 0 }
     }
 }
@@ -134,7 +134,7 @@ fn end(replay: &Replay<'_>, outcome: Outcome, compiled: &Compiled) -> End {
         if let (None, Some(span)) = (&found.file, &compiled.run_span) {
             found = found.at(span);
         }
-        End::Failed { failure: Failure::new(kind, found.render()) }
+        End::Failed { failure: Failure::new(kind, found.render()), gave_up: false }
     };
     let error = |text: String| Diagnostic::error(DiagnosticKind::Evaluation, text);
     let unmatched = |what: &str, left: String| {

@@ -16,7 +16,7 @@ use serde_json::json;
 use sortie_core::event::{Event, EventBody};
 use sortie_core::host::Host;
 use sortie_core::ids::RunId;
-use sortie_core::input::{Create, InputBody, Scope};
+use sortie_core::input::{Create, InputBody, Operator, Scope};
 use sortie_flow::bundle::Bundle;
 use sortie_store::model::{DraftPush, RunFilter};
 use std::io::Write;
@@ -87,7 +87,7 @@ async fn tell(app: &App, host: &Host) -> anyhow::Result<bool> {
 async fn end_runs(app: &App) {
     let Ok(runs) = app.store.runs(RunFilter { limit: 1, ..RunFilter::default() }).await else { return };
     for run in runs {
-        let cancel = InputBody::Cancel { actor: "demo".to_owned(), reason: Some("interrupted".to_owned()) };
+        let cancel = InputBody::Cancel(Operator { actor: "demo".to_owned(), reason: Some("interrupted".to_owned()), if_seq: None });
         let _ = app.driver.deliver(Scope::Run(run.head.id.clone()), cancel).await;
         let _ = tokio::time::timeout(Duration::from_millis(END_MS), follow(app, &run.head.id)).await;
     }
@@ -119,7 +119,7 @@ async fn start(app: &App, host: &Host) -> anyhow::Result<RunId> {
         release: release.number,
         bundle: digest,
         input: json!({ "host": host.name }),
-        deadline_ms: manifest.deadline_ms,
+        plan: sortie_core::plan::RunPlan { deadline_ms: manifest.deadline_ms, ..Default::default() },
         actor: "demo".to_owned(),
     };
     app.driver.deliver(Scope::New(run.clone()), InputBody::Create(create)).await?;

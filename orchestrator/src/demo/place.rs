@@ -133,6 +133,7 @@ async fn enroll(app: &App, request: &EnrollRequest, name: String) -> anyhow::Res
         marker: enrolled.marker,
         labels: vec![],
         callbacks: CallbackMode::Push,
+        slots: None,
         added_at: app.clock.now(),
     };
     app.store.add_host(host.clone()).await?;

@@ -67,7 +67,7 @@ impl Driver {
             let advance_fence = load.head.advance_fence;
             let seen = load.head.wake_seq;
             let body = match self.evaluate(load).await {
-                Ok(evaluation) => InputBody::Evaluated { advance_fence, seen, evaluation },
+                Ok(evaluation) => InputBody::Evaluated { advance_fence, seen, evaluation, log: Vec::new() },
                 Err(EvaluatorError::Died(message)) => InputBody::EvaluationCrashed { advance_fence, message },
                 Err(EvaluatorError::Unavailable(message)) => return Err(NotDone::Later(message)),
             };
@@ -114,7 +114,7 @@ async fn with_usable_schemas(evaluation: Evaluation) -> Evaluation {
             && let Err(message) = schema::usable(schema.clone()).await
         {
             let failure = Failure::new(FailureKind::FlowError, format!("step `{step}`: its schema is not usable: {message}"));
-            return Evaluation { commands: Vec::new(), end: End::Failed { failure } };
+            return Evaluation { commands: Vec::new(), end: End::Failed { failure, gave_up: false } };
         }
     }
     evaluation

@@ -30,7 +30,7 @@ pub struct SignedAddress {
 pub(super) fn spec(run: &RunId, step: &Step, job: &JobSpec, attempt: &Attempt) -> SpecText {
     let plain = |(name, value): (&String, &Reference)| match value {
         Reference::Text(text) => Some((name.clone(), Bytes::from(text.as_str()))),
-        Reference::WaitUrl(_) | Reference::WaitToken(_) => None,
+        Reference::WaitUrl(_) | Reference::WaitToken(_) | Reference::Secret(_) => None,
     };
     let spec = Spec {
         v: sortie_protocol::VERSION,
@@ -42,7 +42,7 @@ pub(super) fn spec(run: &RunId, step: &Step, job: &JobSpec, attempt: &Attempt) -
         command: job.command.iter().map(|word| Bytes::from(word.as_str())).collect(),
         env: job.env.iter().filter_map(plain).collect(),
         cwd: job.cwd.as_deref().map(Bytes::from),
-        stdin: job.stdin.as_deref().map(Bytes::from),
+        stdin: job.stdin.as_ref().and_then(|text| if let Reference::Text(text) = text { Some(Bytes::from(text.as_str())) } else { None }),
         timeout_ms: u64::try_from(attempt.deadline_at - attempt.scheduled_at).unwrap_or(0),
         heartbeat_ms: job.heartbeat_ms,
         grace_ms: job.grace_ms,
@@ -136,7 +136,7 @@ impl Driver {
         let mut resolved = BTreeMap::new();
         for (name, value) in &job.env {
             let (call, wants_url) = match value {
-                Reference::Text(_) => continue,
+                Reference::Text(_) | Reference::Secret(_) => continue,
                 Reference::WaitUrl(call) => (*call, true),
                 Reference::WaitToken(call) => (*call, false),
             };

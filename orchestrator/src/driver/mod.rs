@@ -51,7 +51,7 @@ pub struct Parts {
 
 struct Inner {
     parts: Parts,
-    wakers: [Waker; 4],
+    wakers: [Waker; WorkClass::ALL.len()],
     /// Runs that are being evaluated, each with the claim that came meanwhile.
     evaluating: Mutex<HashMap<RunId, Option<Claim>>>,
     /// Since when callbacks can arrive; silence counts from here.
@@ -65,7 +65,7 @@ impl Driver {
     pub fn new(parts: Parts) -> Self {
         let listening_since = parts.clock.now();
         let (stop, _) = watch::channel(false);
-        let wakers = [const { Waker::new() }; 4];
+        let wakers = [const { Waker::new() }; WorkClass::ALL.len()];
         Self(Arc::new(Inner { parts, wakers, evaluating: Mutex::default(), listening_since, stop }))
     }
 

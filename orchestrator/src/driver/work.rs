@@ -129,6 +129,7 @@ impl Driver {
             Work::Probe(id) => self.probe(&claim, id).await,
             Work::Ack(id) => self.acknowledge(&claim, id).await,
             Work::Timer(timer) => self.timer(&claim, timer).await,
+            other => Err(NotDone::Never(format!("{other:?} is not known"))),
         };
         let store = &self.parts().store;
         let settled = match outcome {
@@ -176,8 +177,8 @@ impl Driver {
 
 fn timer_scope(run: &RunId, timer: &Timer) -> Scope {
     match timer {
-        Timer::RunDeadline => Scope::Run(run.clone()),
-        Timer::Step(call) | Timer::Retry(call) => Scope::Step(run.clone(), *call),
+        Timer::RunDeadline | Timer::Exit | Timer::Overdue => Scope::Run(run.clone()),
+        Timer::Step(call) | Timer::Retry(call) | Timer::Remind(call) | Timer::Escalate(call) => Scope::Step(run.clone(), *call),
         Timer::Started(attempt) | Timer::Heartbeat(attempt) | Timer::StopAnswer(attempt) => {
             Scope::Attempt { attempt: attempt.clone(), callback: None }
         }

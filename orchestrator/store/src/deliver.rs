@@ -6,7 +6,7 @@
 use crate::error::StoreError;
 use crate::model::{Delivered, Delivery};
 use sortie_core::decide::{self, CallbackRecord, Decided, Refusal};
-use sortie_core::effect::{Effect, Work, WorkClass};
+use sortie_core::effect::{Effect, WorkClass};
 use sortie_core::event::Event;
 use sortie_core::ids::Ms;
 use sortie_core::view::{Attempt, RunHead, Step, View};
@@ -89,10 +89,4 @@ fn first_due(effects: &[Effect]) -> Vec<(WorkClass, Ms)> {
         due.min().map(|at| (class, at))
     };
     WorkClass::ALL.into_iter().filter_map(of_class).collect()
-}
-
-/// Whether [`Effect::DropAll`] leaves this work: what is still owed to a host outlives the run.
-#[must_use]
-pub const fn outlives_run(work: &Work) -> bool {
-    matches!(work, Work::Stop(_) | Work::Ack(_))
 }

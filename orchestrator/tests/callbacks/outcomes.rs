@@ -107,7 +107,7 @@ async fn f041_a_result_after_a_cancel_is_late_and_kept() {
     let world = World::new().await;
     let job = world.job().await;
     job.launched(&world).await;
-    let cancel = InputBody::Cancel { actor: "test".to_owned(), reason: None };
+    let cancel = InputBody::Cancel(sortie_core::input::Operator::named("test"));
     world.driver.deliver(Scope::Run(job.run.clone()), cancel).await.unwrap();
     let answer = job.result(2).send(&world).await;
     assert_eq!(answer.status, 410, "{answer:?}");
@@ -160,7 +160,7 @@ async fn started_and_progress_are_taken_and_a_stop_travels_back() {
     assert_eq!(started.send(&world).await.callback().outcome, Outcome::Duplicate);
     assert_eq!(job.state(&world).await, AttemptState::Running);
     assert_eq!(job.say(CallbackKind::Progress, 2, &json!({"done": 0.5})).send(&world).await.status, 200);
-    let cancel = InputBody::Cancel { actor: "test".to_owned(), reason: None };
+    let cancel = InputBody::Cancel(sortie_core::input::Operator::named("test"));
     world.driver.deliver(Scope::Run(job.run.clone()), cancel).await.unwrap();
     let answer = job.heartbeat(1).send(&world).await.callback();
     assert!(job.verifies(&answer), "the order to stop is signed too");

@@ -18,7 +18,7 @@ pub(super) fn create(view: View, input: &Input, create: &Create) -> Result<Decid
         return Err(Refusal::Exists);
     }
     let mut draft = Draft::empty(view, input);
-    let deadline_at = draft.after(create.deadline_ms);
+    let deadline_at = draft.after(create.plan.deadline_ms);
     draft.emit(EventBody::RunCreated {
         run: create.run.clone(),
         flow: create.flow.clone(),
@@ -28,8 +28,9 @@ pub(super) fn create(view: View, input: &Input, create: &Create) -> Result<Decid
         input: create.input.clone(),
         deadline_at,
         actor: create.actor.clone(),
+        plan: create.plan.clone(),
     })?;
-    draft.emit(EventBody::RunStarted {})?;
+    draft.emit(EventBody::RunStarted { deadline_at: Some(deadline_at) })?;
     draft.put(Work::Timer(Timer::RunDeadline), deadline_at);
     draft.put(Work::Advance, draft.now);
     Ok(draft.finish())
@@ -46,6 +47,7 @@ pub(super) fn evaluated(draft: &mut Draft, advance_fence: u64, seen: u64, evalua
     for command in &evaluation.commands {
         match command {
             Command::Schedule { call, step, spec } => schedule(draft, *call, step, spec)?,
+            Command::Reuse { .. } => return Err(Refusal::NotFound),
             Command::Record { call, step, spec, value, losers } => {
                 let (step, spec, value) = (step.clone(), spec.clone(), value.clone());
                 draft.emit(EventBody::StepRecorded { call: *call, step, spec, value })?;
@@ -61,7 +63,7 @@ pub(super) fn evaluated(draft: &mut Draft, advance_fence: u64, seen: u64, evalua
     match &evaluation.end {
         End::Suspended { waiting_on } => suspended(draft, waiting_on),
         End::Returned { value } => draft.end(RunOutcome::Succeeded, Some(value.clone()), None, StopReason::Superseded),
-        End::Failed { failure } => draft.end(RunOutcome::Failed, None, Some(failure.clone()), StopReason::Cancelled),
+        End::Failed { failure, gave_up: _ } => draft.end(RunOutcome::Failed, None, Some(failure.clone()), StopReason::Cancelled),
     }
 }
 
@@ -104,8 +106,8 @@ fn claimed(draft: &mut Draft, advance_fence: u64, seen: u64) -> Result<bool, Ref
 fn check(run: &RunHead, commands: &[Command]) -> Result<(), String> {
     for (command, expected) in commands.iter().zip(run.calls + 1..) {
         let (call, fits) = match command {
-            Command::Schedule { call, spec, .. } => (call, matches!(spec, CallSpec::Job(_) | CallSpec::Wait(_) | CallSpec::Sleep { .. })),
-            Command::Record { call, spec, .. } => (call, matches!(spec, CallSpec::Now {} | CallSpec::Uuid {} | CallSpec::WaitAny { .. })),
+            Command::Schedule { call, spec, .. } | Command::Reuse { call, spec, .. } => (call, !spec.is_recorded()),
+            Command::Record { call, spec, .. } => (call, spec.is_recorded()),
         };
         if *call != expected || !fits {
             return Err(format!("the evaluation asks for call {call} where call {expected} is next, or in the wrong way"));
@@ -120,7 +122,7 @@ fn schedule(draft: &mut Draft, call: u32, step: &str, spec: &CallSpec) -> Result
         CallSpec::Job(job) => (job.timeout_ms, None),
         CallSpec::Wait(wait) => (wait.timeout_ms, Some(draft.new_wait())),
         CallSpec::Sleep { duration_ms } => (*duration_ms, None),
-        CallSpec::Now {} | CallSpec::Uuid {} | CallSpec::WaitAny { .. } => return Err(Refusal::NotFound),
+        _ => return Err(Refusal::NotFound),
     };
     let due = draft.after(timeout_ms);
     // A sleep that outlasts the run simply meets the run's deadline first.

@@ -4,10 +4,12 @@ use super::draft::Draft;
 use super::{Refusal, Reply};
 use crate::event::EventBody;
 use crate::failure::{Failure, FailureKind};
+use crate::input::Operator;
 use crate::state::{RunOutcome, RunState, StopReason};
 
 /// Cancel. A run that is over, or on its way, stays as it is: asking twice is asking once.
-pub(super) fn cancel(draft: &mut Draft, actor: &str, reason: Option<&str>) -> Result<(), Refusal> {
+pub(super) fn cancel(draft: &mut Draft, operator: &Operator) -> Result<(), Refusal> {
+    let (actor, reason) = (operator.actor.as_str(), operator.reason.as_deref());
     let state = draft.run()?.state;
     if state.is_over() || state == RunState::Ending {
         draft.reply = Reply::Nothing;

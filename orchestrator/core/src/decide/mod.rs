@@ -10,7 +10,7 @@ mod timer;
 
 use crate::effect::Effect;
 use crate::event::Event;
-use crate::ids::Ms;
+use crate::ids::{Ms, RunId};
 use crate::input::{Input, InputBody};
 use crate::state::{IllegalTransition, StopReason};
 use crate::view::{Attempt, PriorCallback, View};
@@ -106,6 +106,27 @@ pub enum Reply {
     },
     /// The launch may be sent, with exactly what this attempt was handed.
     Launch(Box<Attempt>),
+    /// Every slot of the chosen host is taken.
+    NoSlot,
+    /// The try may be made: its number, and the key that every try of the step carries.
+    Try {
+        /// From 1.
+        number: u32,
+        /// The same for every try of the step.
+        idempotency_key: String,
+    },
+    /// The run was not made: there is no room, and its flow says `skip`.
+    Skipped {
+        /// One of those that are there.
+        running: Option<RunId>,
+    },
+    /// What an operator asked for is not possible; nothing was changed.
+    Refused {
+        /// `not_now`, `wrong_revision`, `not_allowed`, `comment_required`, `already_decided`, `closed`, `changed`, `not_found`.
+        code: &'static str,
+        /// For people.
+        message: String,
+    },
 }
 
 /// Why nothing was decided.
@@ -136,7 +157,9 @@ pub fn decide(view: View, input: &Input) -> Result<Decided, Refusal> {
     let mut draft = Draft::new(view, input)?;
     match &input.body {
         InputBody::Create(_) => return Err(Refusal::Exists),
-        InputBody::Evaluated { advance_fence, seen, evaluation } => advance::evaluated(&mut draft, *advance_fence, *seen, evaluation)?,
+        InputBody::Evaluated { advance_fence, seen, evaluation, log: _ } => {
+            advance::evaluated(&mut draft, *advance_fence, *seen, evaluation)?
+        }
         InputBody::EvaluationCrashed { advance_fence, message } => advance::crashed(&mut draft, *advance_fence, message)?,
         InputBody::LaunchStarting { attempt, handed } => launch::starting(&mut draft, attempt, handed)?,
         InputBody::LaunchEnded { attempt, outcome } => launch::ended(&mut draft, attempt, outcome)?,
@@ -145,7 +168,23 @@ pub fn decide(view: View, input: &Input) -> Result<Decided, Refusal> {
         InputBody::StopEnded { attempt, outcome } => host::stop_ended(&mut draft, attempt, outcome)?,
         InputBody::Probed { attempt, verdict } => host::probed(&mut draft, attempt, verdict)?,
         InputBody::TimerDue(timer) => timer::due(&mut draft, timer)?,
-        InputBody::Cancel { actor, reason } => cancel::cancel(&mut draft, actor, reason.as_deref())?,
+        InputBody::Cancel(operator) => cancel::cancel(&mut draft, operator)?,
+        InputBody::Start
+        | InputBody::Pause(_)
+        | InputBody::Resume(_)
+        | InputBody::Terminate(_)
+        | InputBody::Reset { .. }
+        | InputBody::Adopt { .. }
+        | InputBody::Park(_) => return Err(Refusal::NotFound),
+        InputBody::TryStarting { .. }
+        | InputBody::TryEnded { .. }
+        | InputBody::ChildMade { .. }
+        | InputBody::ChildEnded { .. }
+        | InputBody::EventArrived { .. }
+        | InputBody::Vote { .. }
+        | InputBody::AnswerWait { .. }
+        | InputBody::StopAttempt { .. }
+        | InputBody::NoticeEnded { .. } => return Err(Refusal::NotFound),
     }
     Ok(draft.finish())
 }

@@ -21,6 +21,7 @@ pub(super) fn due(draft: &mut Draft, timer: &Timer) -> Result<(), Refusal> {
         Timer::Started(id) => silent(draft, id, AttemptState::Launched),
         Timer::Heartbeat(id) => heartbeat(draft, id),
         Timer::StopAnswer(id) => stop_answer(draft, id),
+        Timer::Remind(_) | Timer::Escalate(_) | Timer::Exit | Timer::Overdue => Err(Refusal::NotFound),
     }
 }
 
@@ -64,6 +65,7 @@ fn step(draft: &mut Draft, call: u32) -> Result<(), Refusal> {
             draft.complete(call, value::unanswered(&failure), None)
         }
         StepKind::Job(_) => draft.stop_step(call, StopReason::TimedOut),
+        _ => Err(Refusal::NotFound),
     }
 }
 

@@ -85,7 +85,7 @@ impl Replay {
                     return Some(end);
                 }
             }
-            Line::Fail => return Some(End::Failed { failure: Failure::new(FailureKind::FlowError, "it failed") }),
+            Line::Fail => return Some(End::Failed { failure: Failure::new(FailureKind::FlowError, "it failed"), gave_up: false }),
         }
         self.lines.push(call);
         None

@@ -19,8 +19,8 @@ pub fn create(deadline_ms: u64) -> Create {
         release: 1,
         bundle: "0".repeat(64),
         input: json!({}),
-        deadline_ms,
         actor: "test".to_owned(),
+        plan: sortie_core::plan::RunPlan { deadline_ms, ..Default::default() },
     }
 }
 
@@ -31,18 +31,22 @@ pub fn job(attempts: u32, on: &[FailureKind], timeout_ms: u64) -> CallSpec {
         env: std::collections::BTreeMap::new(),
         cwd: None,
         stdin: None,
+        files: std::collections::BTreeMap::new(),
+        artifacts: Vec::new(),
+        budget: None,
+        silence_ms: None,
         timeout_ms,
         heartbeat_ms: limits::HEARTBEAT_MS,
         started_ms: limits::STARTED_MS,
         launch_ms: limits::LAUNCH_MS,
         grace_ms: limits::GRACE_MS,
-        retry: RetryPolicy { attempts, backoff_ms: 4_000, max_backoff_ms: 60_000, on: on.to_vec() },
+        retry: RetryPolicy { attempts, backoff_ms: 4_000, max_backoff_ms: 60_000, total_ms: None, on: on.to_vec() },
         result_schema: None,
     })
 }
 
 pub fn wait(timeout_ms: u64) -> CallSpec {
-    CallSpec::Wait(WaitSpec { timeout_ms, schema: None })
+    CallSpec::Wait(WaitSpec { timeout_ms, schema: None, auth: sortie_core::call::WaitAuth::Token, roles: Vec::new(), on_timeout: None })
 }
 
 pub fn handed(now: Ms) -> Handed {
@@ -82,7 +86,7 @@ pub fn said_result(exit: i64) -> Said {
 }
 
 pub fn cancel() -> InputBody {
-    InputBody::Cancel { actor: "test".to_owned(), reason: Some("enough".to_owned()) }
+    InputBody::Cancel(sortie_core::input::Operator { actor: "test".to_owned(), reason: Some("enough".to_owned()), if_seq: None })
 }
 
 /// What became of a callback.

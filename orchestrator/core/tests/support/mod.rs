@@ -162,7 +162,8 @@ impl World {
         match effect {
             Effect::Put { work, at } => drop(self.due.insert(work.key(), Due { work, at, fence: 0 })),
             Effect::Drop { work } => drop(self.due.remove(&work.key())),
-            Effect::DropAll => self.due.retain(|_, due| matches!(due.work, Work::Stop(_) | Work::Ack(_))),
+            Effect::DropAll => self.due.retain(|_, due| due.work.outlives_run()),
+            Effect::StartNext { .. } | Effect::StartDrained { .. } => {}
         }
     }
 
@@ -171,7 +172,7 @@ impl World {
         let mut view = View { run: self.view.run.clone(), ..View::default() };
         match scope {
             Scope::New(_) => {}
-            Scope::Run(_) => {
+            Scope::Admission(_) | Scope::Whole(_) | Scope::Run(_) => {
                 view.steps = self.view.steps.iter().filter(|(_, step)| step.is_open()).map(|(call, step)| (*call, step.clone())).collect();
                 view.attempts = self.view.attempts.values().filter(|row| !row.state.is_over()).map(by_id).collect();
             }
@@ -208,8 +209,10 @@ impl World {
     /// The scope that a timer is decided from.
     pub fn timer_scope(&self, timer: &Timer) -> Scope {
         match timer {
-            Timer::RunDeadline => Scope::Run(self.run().id.clone()),
-            Timer::Step(call) | Timer::Retry(call) => Scope::Step(self.run().id.clone(), *call),
+            Timer::RunDeadline | Timer::Exit | Timer::Overdue => Scope::Run(self.run().id.clone()),
+            Timer::Step(call) | Timer::Retry(call) | Timer::Remind(call) | Timer::Escalate(call) => {
+                Scope::Step(self.run().id.clone(), *call)
+            }
             Timer::Started(id) | Timer::Heartbeat(id) | Timer::StopAnswer(id) => of(id),
         }
     }

@@ -145,6 +145,7 @@ impl Model {
             Work::Stop(id) => self.stop(claim, &id),
             Work::Probe(id) => self.probe(claim, &id),
             Work::Ack(_) => self.world.finish(&claim),
+            other => panic!("{other:?} is not in the model yet"),
             Work::Timer(timer) => {
                 let scope = self.world.timer_scope(&timer);
                 self.pending.push(Pending { claim, scope, body: InputBody::TimerDue(timer) });
@@ -173,7 +174,7 @@ impl Model {
         let body = if self.faults && self.rng.chance(self.deadly) {
             InputBody::EvaluationCrashed { advance_fence, message: "killed".to_owned() }
         } else {
-            InputBody::Evaluated { advance_fence, seen, evaluation: evaluate(&self.lines, &self.world.journal) }
+            InputBody::Evaluated { advance_fence, seen, evaluation: evaluate(&self.lines, &self.world.journal), log: Vec::new() }
         };
         self.pending.push(Pending { claim, scope: self.run_scope(), body });
     }

@@ -94,7 +94,7 @@ impl Scene {
         let Some(claim) = self.world.claim(&Work::Advance) else { return false };
         let (advance_fence, seen) = self.world.load_advance().expect("there is something to evaluate");
         let evaluation = evaluate(&self.lines, &self.world.journal);
-        let body = InputBody::Evaluated { advance_fence, seen, evaluation };
+        let body = InputBody::Evaluated { advance_fence, seen, evaluation, log: Vec::new() };
         self.world.deliver(&self.run_scope(), body, Some(&claim)).expect("evaluated");
         true
     }

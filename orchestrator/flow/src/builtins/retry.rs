@@ -35,7 +35,7 @@ pub fn register(builder: &mut GlobalsBuilder) {
             NoneOr::None => DEFAULT_ON.to_vec(),
             NoneOr::Other(names) => kinds(&names.items)?,
         };
-        Ok(Retry(RetryPolicy { attempts: attempts.unsigned_abs(), backoff_ms, max_backoff_ms, on }))
+        Ok(Retry(RetryPolicy { attempts: attempts.unsigned_abs(), backoff_ms, max_backoff_ms, total_ms: None, on }))
     }
 }
 

@@ -5,7 +5,7 @@ use crate::values::answer::{Answer, AnswerKind, Made};
 use crate::values::context::Context;
 use crate::values::handle::WaitHandle;
 use crate::values::wait_result::WaitResult;
-use sortie_core::call::{CallSpec, WaitSpec};
+use sortie_core::call::{CallSpec, WaitAuth, WaitSpec};
 use sortie_core::limits::WAIT_DEADLINE_MS;
 use starlark::environment::GlobalsBuilder;
 use starlark::eval::Evaluator;
@@ -38,7 +38,13 @@ pub fn register(builder: &mut GlobalsBuilder) {
         eval: &mut Evaluator<'v, '_, '_>,
     ) -> anyhow::Result<WaitAnswer<'v>> {
         let replay = Context::replay(eval, "wait")?;
-        let spec = WaitSpec { timeout_ms: duration_or("timeout", timeout, WAIT_DEADLINE_MS)?, schema: schema_of("schema", schema)? };
+        let spec = WaitSpec {
+            timeout_ms: duration_or("timeout", timeout, WAIT_DEADLINE_MS)?,
+            schema: schema_of("schema", schema)?,
+            auth: WaitAuth::Token,
+            roles: Vec::new(),
+            on_timeout: None,
+        };
         let call = replay.schedule(step, CallSpec::Wait(spec))?;
         if !wait {
             return Ok(WaitAnswer::Handle(WaitHandle::new(call, step, check)));

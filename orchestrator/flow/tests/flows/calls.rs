@@ -20,7 +20,7 @@ job("build", on = label("builder"), command = ["make", "-j2"], env = {"A": "1"},
     assert_eq!(spec.on, HostSelector::Label("builder".into()));
     assert_eq!(spec.command, ["make", "-j2"]);
     assert_eq!(spec.env["A"], Reference::Text("1".into()));
-    assert_eq!((spec.cwd.as_deref(), spec.stdin.as_deref()), (Some("/src"), Some("in")));
+    assert_eq!((spec.cwd.as_deref(), &spec.stdin), (Some("/src"), &Some(Reference::Text("in".into()))));
     assert_eq!(
         (spec.timeout_ms, spec.heartbeat_ms, spec.started_ms, spec.launch_ms, spec.grace_ms),
         (7_200_000, 60_000, 10_000, 30_000, 5_000)

@@ -115,7 +115,7 @@ impl Run {
             self.seq += 1;
             self.journal.push(match command.clone() {
                 Ask::Schedule { call, step, spec } => JournalEntry { call, step, spec, value: None, completed_seq: None },
-                Ask::Record { call, step, spec, value, .. } => {
+                Ask::Reuse { call, step, spec, value } | Ask::Record { call, step, spec, value, .. } => {
                     JournalEntry { call, step, spec, value: Some(value), completed_seq: Some(self.seq) }
                 }
             });
@@ -134,7 +134,7 @@ impl Run {
     /// Evaluate to a failure.
     pub fn failure(&mut self) -> Failure {
         match self.step().evaluation.end {
-            End::Failed { failure } => failure,
+            End::Failed { failure, .. } => failure,
             other => panic!("{other:?}"),
         }
     }

@@ -150,6 +150,7 @@ pub(super) async fn add(State(api): State<Api>, bytes: Bytes) -> Answer {
         marker: enrolled.marker,
         labels: asked.labels,
         callbacks: CallbackMode::default(),
+        slots: None,
         added_at: api.app.clock.now(),
     };
     match api.app.store.add_host(host.clone()).await {

@@ -137,7 +137,7 @@ pub(super) async fn cancel(State(api): State<Api>, Path(id): Path<String>, bytes
     let asked: CancelBody = body(&bytes)?;
     let reason = text("reason", asked.reason)?;
     let head = run_ids::find(&api, &id).await?;
-    let input = InputBody::Cancel { actor: ACTOR.to_owned(), reason };
+    let input = InputBody::Cancel(sortie_core::input::Operator { actor: ACTOR.to_owned(), reason, if_seq: None });
     let delivered = api.app.driver.deliver(Scope::Run(head.id.clone()), input).await?;
     failpoint::hit("cancel_committed");
     let now = run_ids::find(&api, head.id.as_str()).await?;

@@ -67,7 +67,7 @@ pub(super) async fn start(api: &Api, headers: &HeaderMap, program: Program, inpu
         release: program.release,
         bundle: program.bundle,
         input,
-        deadline_ms: program.manifest.deadline_ms,
+        plan: sortie_core::plan::RunPlan { deadline_ms: program.manifest.deadline_ms, ..Default::default() },
         actor: ACTOR.to_owned(),
     };
     match api.app.driver.deliver(Scope::New(run.clone()), InputBody::Create(create)).await {

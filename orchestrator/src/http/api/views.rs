@@ -48,6 +48,14 @@ pub fn step(step: &Step) -> Value {
         }),
         StepKind::Wait { wait } => json!({ "kind": "wait", "wait": wait }),
         StepKind::Sleep {} => json!({ "kind": "sleep" }),
+        StepKind::Event { name, key } => json!({ "kind": "event", "event": name, "key": key }),
+        StepKind::Child { run, .. } => json!({ "kind": "child", "run": run }),
+        StepKind::Approval(approval) => {
+            json!({ "kind": "approval", "approval": approval.id, "revision": approval.revision, "votes": approval.votes })
+        }
+        StepKind::Http(tries) | StepKind::Artifact(tries) => {
+            json!({ "kind": step.kind.as_str(), "tries": tries.number, "retry_at": tries.retry_at.map(rfc3339) })
+        }
     };
     merge(&mut view, more);
     view
@@ -102,6 +110,18 @@ pub fn due(claim: &Claim) -> Value {
         Work::Timer(Timer::Started(id)) => ("started_limit", Some(id.to_string())),
         Work::Timer(Timer::Heartbeat(id)) => ("heartbeat_limit", Some(id.to_string())),
         Work::Timer(Timer::StopAnswer(id)) => ("stop_limit", Some(id.to_string())),
+        Work::Timer(Timer::Remind(call)) => ("reminder", Some(call.to_string())),
+        Work::Timer(Timer::Escalate(call)) => ("escalation", Some(call.to_string())),
+        Work::Timer(Timer::Exit) => ("exit_limit", None),
+        Work::Timer(Timer::Overdue) => ("overdue", None),
+        Work::Start => ("start", None),
+        Work::MakeRoom => ("make_room", None),
+        Work::Try(call) => ("try", Some(call.to_string())),
+        Work::Child(call) => ("child", Some(call.to_string())),
+        Work::CancelChild(call) => ("cancel_child", Some(call.to_string())),
+        Work::Report => ("report", None),
+        Work::Event(call) => ("event", Some(call.to_string())),
+        Work::Notify { what, .. } => ("notify", Some(what.as_str().to_owned())),
     };
     json!({ "what": what, "subject": subject, "due_at": rfc3339(claim.due_at) })
 }

@@ -102,7 +102,7 @@ pub(super) async fn a_job_goes_its_way(world: &World) {
 pub(super) async fn unknown_ids_are_not_found(world: &World) {
     let entropy = Entropy([9; 32]);
     let (run, attempt, wait) = (RunId::new(1, &entropy, 0), AttemptId::new(1, &entropy, 0), WaitId::new(1, &entropy, 0));
-    let cancel = || InputBody::Cancel { actor: "a".to_owned(), reason: None };
+    let cancel = || InputBody::Cancel(sortie_core::input::Operator::named("a"));
     let scopes = [
         Scope::Run(run.clone()),
         Scope::Step(run.clone(), 1),
@@ -155,7 +155,7 @@ pub(super) async fn rows_are_the_fold_of_the_journal(world: &World) {
     let refused = LaunchOutcome::Refused(Failure::new(FailureKind::Refused, "no room"));
     world.deliver(of(&newest), InputBody::LaunchEnded { attempt: newest.clone(), outcome: refused }).await;
     is_fold(world, &run).await;
-    world.deliver(Scope::Run(run.clone()), InputBody::Cancel { actor: "a".to_owned(), reason: None }).await;
+    world.deliver(Scope::Run(run.clone()), InputBody::Cancel(sortie_core::input::Operator::named("a"))).await;
     is_fold(world, &run).await;
 }
 

@@ -112,7 +112,7 @@ pub(super) async fn postponed_work_comes_back(world: &World) {
 
 pub(super) async fn the_end_of_a_run_leaves_only_what_is_owed_to_hosts(world: &World) {
     let (run, attempt) = world.launching("vm").await;
-    world.deliver(Scope::Run(run.clone()), InputBody::Cancel { actor: "a".to_owned(), reason: None }).await;
+    world.deliver(Scope::Run(run.clone()), InputBody::Cancel(sortie_core::input::Operator::named("a"))).await;
     world.pass(100_000);
     world.deliver(of(&attempt), InputBody::TimerDue(Timer::StopAnswer(attempt.clone()))).await;
     let head = world.store.run(&run).await.unwrap().unwrap().head;

@@ -16,6 +16,7 @@ fn host(name: &str) -> Host {
         marker: "m".to_owned(),
         labels: vec!["builder".to_owned()],
         callbacks: CallbackMode::Push,
+        slots: None,
         added_at: 1,
     }
 }

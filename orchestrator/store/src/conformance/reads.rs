@@ -32,7 +32,7 @@ pub(super) async fn waiting_and_running_are_told_apart(world: &World) {
     let (answered, other) = world.waiting("ask").await;
     world.answer(&other, "d", Ok(json!(1))).await.unwrap();
     let cancelled = world.run("build").await;
-    world.deliver(Scope::Run(cancelled.clone()), InputBody::Cancel { actor: "a".to_owned(), reason: None }).await;
+    world.deliver(Scope::Run(cancelled.clone()), InputBody::Cancel(sortie_core::input::Operator::named("a"))).await;
     let of = |state: &str, flow: Option<&str>| RunFilter {
         state: Some(state.to_owned()),
         flow: flow.map(str::to_owned),
@@ -75,7 +75,7 @@ pub(super) async fn beats_keep_the_highest_number(world: &World) {
     let facts = CallbackFacts { id: "s".to_owned(), digest: "d".to_owned(), via: "callback" };
     let scope = Scope::Attempt { attempt: attempt.clone(), callback: Some("s".to_owned()) };
     world.deliver(scope, InputBody::AttemptCallback { attempt: attempt.clone(), callback: facts, said: Said::Started }).await;
-    world.deliver(Scope::Run(run.clone()), InputBody::Cancel { actor: "a".to_owned(), reason: None }).await;
+    world.deliver(Scope::Run(run.clone()), InputBody::Cancel(sortie_core::input::Operator::named("a"))).await;
     let reply = world.store.beat(beat(6, 400, false)).await.unwrap();
     assert_eq!((reply.state, reply.stop), (Some(AttemptState::Stopping), Some(StopReason::Cancelled)));
     let unknown = Beat { attempt: sortie_core::ids::AttemptId::new(1, &Entropy([1; 32]), 0), ..beat(1, 1, false) };

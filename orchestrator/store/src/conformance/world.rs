@@ -73,15 +73,15 @@ impl World {
 
     /// The wish for a run of a flow.
     pub fn wish(&self, flow: &str) -> Create {
-        let input = self.input(InputBody::Cancel { actor: String::new(), reason: None });
+        let input = self.input(InputBody::Start);
         Create {
             run: RunId::new(input.at, &input.entropy, 0),
             flow: flow.to_owned(),
             release: 1,
             bundle: "ab".repeat(32),
             input: json!({"repo": "a", "issue": 7}),
-            deadline_ms: 3_600_000,
             actor: "operator".to_owned(),
+            plan: sortie_core::plan::RunPlan { deadline_ms: 3_600_000, ..Default::default() },
         }
     }
 
@@ -121,7 +121,7 @@ impl World {
     /// # Errors
     /// As [`Store::deliver`].
     pub async fn evaluated(&self, run: &RunId, fence: u64, seen: u64, commands: Vec<Command>, end: End) -> Result<Delivered, StoreError> {
-        let body = InputBody::Evaluated { advance_fence: fence, seen, evaluation: Evaluation { commands, end } };
+        let body = InputBody::Evaluated { advance_fence: fence, seen, evaluation: Evaluation { commands, end }, log: Vec::new() };
         self.try_deliver(Scope::Run(run.clone()), body, None).await
     }
 

@@ -45,7 +45,7 @@ fn write(db: &Connection, run_no: Option<RunNo>, plan: Plan) -> Result<Delivered
 fn load(db: &Connection, scope: &Scope) -> Result<(Option<RunNo>, View), StoreError> {
     match scope {
         Scope::New(run) => new(db, run),
-        Scope::Run(run) => whole(db, run),
+        Scope::Run(run) | Scope::Admission(run) | Scope::Whole(run) => whole(db, run),
         Scope::Attempt { attempt, callback } => one_attempt(db, attempt, callback.as_deref()),
         Scope::Wait { wait, callback } => one_wait(db, wait, callback),
         Scope::Step(run, call) => one_step(db, run, *call),

@@ -3,7 +3,6 @@
 use super::codec::Id;
 use super::installation;
 use super::run::RunNo;
-use crate::deliver::outlives_run;
 use crate::error::StoreError;
 use crate::limits;
 use crate::model::Claim;
@@ -27,10 +26,11 @@ pub(super) fn apply(db: &Connection, run_no: RunNo, effects: &[Effect]) -> rusql
                 db.prepare_cached(sqlite!("due", "put"))?.execute(params![run_no, work.key(), work.class() as u8, at])?;
             }
             Effect::Drop { work } => drop_key(db, run_no, &work.key())?,
+            Effect::StartNext { .. } | Effect::StartDrained { .. } => {}
             Effect::DropAll => {
                 let keys: Vec<Work> =
                     db.prepare_cached(sqlite!("due", "keys"))?.query_map([run_no], |row| work(row, 0))?.collect::<Result<_, _>>()?;
-                for work in keys.iter().filter(|work| !outlives_run(work)) {
+                for work in keys.iter().filter(|work| !work.outlives_run()) {
                     drop_key(db, run_no, &work.key())?;
                 }
             }

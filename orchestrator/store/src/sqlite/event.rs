@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn data_is_the_body_without_its_tag() {
-        assert_eq!(data(&EventBody::RunStarted {}).unwrap(), "{}");
+        assert_eq!(data(&EventBody::RunStarted { deadline_at: None }).unwrap(), "{}");
         assert_eq!(data(&EventBody::StepCompleted { call: 1, value: "{".into(), digest: None }).unwrap(), r#"{"call":1,"value":"{"}"#);
     }
 }

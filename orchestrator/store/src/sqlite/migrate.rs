@@ -14,8 +14,14 @@ struct Migration {
 }
 
 /// In order, without gaps. An applied one never changes: its checksum is recorded.
-const MIGRATIONS: [Migration; 1] =
-    [Migration { number: 1, name: "start", text: include_str!("../../sql/sqlite/migrations/0001_start.sql") }];
+const MIGRATIONS: [Migration; 6] = [
+    Migration { number: 1, name: "start", text: include_str!("../../sql/sqlite/migrations/0001_start.sql") },
+    Migration { number: 2, name: "engine", text: include_str!("../../sql/sqlite/migrations/0002_engine.sql") },
+    Migration { number: 3, name: "vault", text: include_str!("../../sql/sqlite/migrations/0003_vault.sql") },
+    Migration { number: 4, name: "resources", text: include_str!("../../sql/sqlite/migrations/0004_resources.sql") },
+    Migration { number: 5, name: "triggers", text: include_str!("../../sql/sqlite/migrations/0005_triggers.sql") },
+    Migration { number: 6, name: "operations", text: include_str!("../../sql/sqlite/migrations/0006_operations.sql") },
+];
 
 /// The schema of this program.
 pub(super) const SCHEMA: u32 = MIGRATIONS[MIGRATIONS.len() - 1].number;

@@ -25,6 +25,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Step> {
         deadline_at: row.get(7)?,
         answer_digest: row.get(8)?,
         kept: row.get(9)?,
+        forgotten: false,
     })
 }
 
@@ -36,6 +37,7 @@ pub(super) fn write(db: &Connection, run_no: RunNo, change: &Change<Step>) -> ru
                 StepKind::Job(job) => ("job", None, Some(to_json(job)?)),
                 StepKind::Wait { wait } => ("wait", Some(wait.blob()), None),
                 StepKind::Sleep {} => ("sleep", None, None),
+                other => (other.as_str(), None, Some(to_json(other)?)),
             };
             db.prepare_cached(sqlite!("step", "insert"))?
                 .execute(params![

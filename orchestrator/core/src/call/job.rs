@@ -1,49 +1,10 @@
-//! Durable calls: what a flow can ask for. Their JSON is what replay compares.
+//! `job`: a command on a host, and what `retry`, `budget` and references are.
 
+use super::default_timeout;
 use crate::failure::FailureKind;
 use crate::limits;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-
-/// The arguments of one durable call. Two calls are the same when this is equal.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[expect(clippy::large_enum_variant, reason = "few live at once, and a box would show in every match")]
-pub enum CallSpec {
-    /// Run a command on a host.
-    Job(JobSpec),
-    /// Wait for an answer from outside.
-    Wait(WaitSpec),
-    /// Wait for a time.
-    Sleep {
-        /// In milliseconds.
-        duration_ms: u64,
-    },
-    /// The time, recorded.
-    Now {},
-    /// A random UUID, recorded.
-    Uuid {},
-    /// The first of several handles to be answered.
-    WaitAny {
-        /// Call numbers of the handles.
-        of: Vec<u32>,
-    },
-}
-
-impl CallSpec {
-    /// As in JSON and in the history.
-    #[must_use]
-    pub const fn kind(&self) -> &'static str {
-        match self {
-            Self::Job(_) => "job",
-            Self::Wait(_) => "wait",
-            Self::Sleep { .. } => "sleep",
-            Self::Now {} => "now",
-            Self::Uuid {} => "uuid",
-            Self::WaitAny { .. } => "wait_any",
-        }
-    }
-}
 
 /// A command on a host.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -58,9 +19,21 @@ pub struct JobSpec {
     /// Working directory; without one the attempt gets its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cwd: Option<String>,
-    /// Text for standard input.
+    /// For standard input.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stdin: Option<String>,
+    pub stdin: Option<Reference>,
+    /// Files to write before the start, by path relative to the working directory; mode 0600.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub files: BTreeMap<String, Reference>,
+    /// Files to keep as artifacts after the end, as paths relative to the working directory, at most [`limits::ARTIFACTS`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub artifacts: Vec<String>,
+    /// What it may use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Budget>,
+    /// How long it may write no output, in milliseconds; no limit without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub silence_ms: Option<u64>,
     /// Limit of the step over all its attempts, in milliseconds.
     #[serde(default = "default_timeout")]
     pub timeout_ms: u64,
@@ -84,9 +57,6 @@ pub struct JobSpec {
     pub result_schema: Option<serde_json::Value>,
 }
 
-const fn default_timeout() -> u64 {
-    limits::WAIT_DEADLINE_MS
-}
 const fn default_heartbeat() -> u64 {
     limits::HEARTBEAT_MS
 }
@@ -120,6 +90,19 @@ pub enum Reference {
     WaitUrl(u32),
     /// The correlation token of the wait with this call number. Reaches only the environment of the job that names it.
     WaitToken(u32),
+    /// The secret of this name. Reaches only environment, standard input, files and headers of the call that names it.
+    Secret(String),
+}
+
+/// What a job may use before it is stopped, as its own progress reports say.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Budget {
+    /// In millionths of a US dollar.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usd_micros: Option<u64>,
+    /// Tokens of a model, input and output together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<u64>,
 }
 
 /// When an attempt fails.
@@ -129,8 +112,11 @@ pub struct RetryPolicy {
     pub attempts: u32,
     /// Before the second attempt, in milliseconds; doubles, with full jitter.
     pub backoff_ms: u64,
-    /// Longest pause, in milliseconds.
+    /// Longest pause, in milliseconds. A `Retry-After` is honoured up to it, too.
     pub max_backoff_ms: u64,
+    /// From the first attempt to the start of the last one, in milliseconds; no limit but the step's without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total_ms: Option<u64>,
     /// Which failures are worth another attempt.
     pub on: Vec<FailureKind>,
 }
@@ -138,17 +124,6 @@ pub struct RetryPolicy {
 impl Default for RetryPolicy {
     /// One attempt: work of an agent is not repeated unasked.
     fn default() -> Self {
-        Self { attempts: 1, backoff_ms: 1_000, max_backoff_ms: 600_000, on: Vec::new() }
+        Self { attempts: 1, backoff_ms: 1_000, max_backoff_ms: 600_000, total_ms: None, on: Vec::new() }
     }
-}
-
-/// An answer from outside.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct WaitSpec {
-    /// For how long, in milliseconds.
-    #[serde(default = "default_timeout")]
-    pub timeout_ms: u64,
-    /// JSON Schema (draft 2020-12) of the answer.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub schema: Option<serde_json::Value>,
 }
