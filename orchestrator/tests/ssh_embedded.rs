@@ -38,6 +38,7 @@ async fn enroll_and_ask(launcher: &SshLauncher, request: EnrollRequest) -> Host 
         marker: enrolled.marker,
         labels: vec![],
         callbacks: CallbackMode::Push,
+        slots: None,
         added_at: 0,
     };
     let reply = launcher.ask(&host, Verb::Status { attempts: vec![format!("att_{}", "0".repeat(36))], seal: false }).await.unwrap();

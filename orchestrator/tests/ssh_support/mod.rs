@@ -150,6 +150,7 @@ impl Sshd {
             marker: "marker-of-the-test".into(),
             labels: vec![],
             callbacks: CallbackMode::Push,
+            slots: None,
             added_at: 0,
         }
     }
