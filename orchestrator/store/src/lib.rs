@@ -11,4 +11,4 @@ mod sql;
 pub mod sqlite;
 
 pub use error::StoreError;
-pub use port::{Fut, Store};
+pub use port::{Catalog, Engine, Fut, Operations, Reads, Resources, Store, Triggers, Vault};

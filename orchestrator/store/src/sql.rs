@@ -56,7 +56,8 @@ const fn starts_with(text: &str, what: &str, at: usize) -> bool {
 /// The statement `name` of `sql/sqlite/<table>.sql`.
 macro_rules! sqlite {
     ($table:literal, $name:literal) => {{
-        const STATEMENT: &str = $crate::sql::statement(include_str!(concat!("../../sql/sqlite/", $table, ".sql")), $name);
+        const STATEMENT: &str =
+            $crate::sql::statement(include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/sql/sqlite/", $table, ".sql")), $name);
         STATEMENT
     }};
 }

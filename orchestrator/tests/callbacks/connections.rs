@@ -107,7 +107,7 @@ async fn f004_a_graceful_stop_finishes_or_refuses_what_is_in_flight() {
     world.server.await.unwrap();
     assert!(since.elapsed() < Duration::from_secs(10));
     assert!(TcpStream::connect(world.address).await.is_err(), "nothing listens any more");
-    assert!(!sortie_store::Store::steps(&*world.store, &quick.run).await.unwrap()[0].is_open());
+    assert!(!sortie_store::Reads::steps(&*world.store, &quick.run).await.unwrap()[0].is_open());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

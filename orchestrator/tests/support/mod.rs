@@ -12,7 +12,7 @@ use sortie::driver::{Driver, Evaluators, Parts};
 use sortie::http;
 use sortie::http::limits::{Limits, RefusalLimits};
 use sortie::launcher::{AskError, Asking, Launcher, Sent};
-use sortie_core::call::{CallSpec, HostSelector, JobSpec, RetryPolicy, WaitSpec};
+use sortie_core::call::{CallSpec, HostSelector, JobSpec, RetryPolicy, WaitAuth, WaitSpec};
 use sortie_core::evaluation::{Command, End, Evaluation};
 use sortie_core::event::Event;
 use sortie_core::failure::FailureKind;
@@ -106,15 +106,16 @@ impl World {
             release: 1,
             bundle: "0".repeat(64),
             input: serde_json::json!({}),
-            deadline_ms: limits::RUN_DEADLINE_MS,
             actor: "test".to_owned(),
+            plan: sortie_core::plan::RunPlan::default(),
         };
         self.driver.deliver(Scope::New(run.clone()), InputBody::Create(create)).await.unwrap();
         let load = self.store.load_advance(&run).await.unwrap().unwrap();
         let waiting_on = (1..).zip(&calls).map(|(call, _)| call).collect();
         let commands = (1..).zip(calls).map(|(call, (step, spec))| Command::Schedule { call, step: step.to_owned(), spec }).collect();
         let evaluation = Evaluation { commands, end: End::Suspended { waiting_on } };
-        let evaluated = InputBody::Evaluated { advance_fence: load.head.advance_fence, seen: load.head.wake_seq, evaluation };
+        let evaluated =
+            InputBody::Evaluated { advance_fence: load.head.advance_fence, seen: load.head.wake_seq, evaluation, log: Vec::new() };
         self.driver.deliver(Scope::Run(run.clone()), evaluated).await.unwrap();
         run
     }
@@ -136,7 +137,7 @@ impl World {
     }
 
     pub async fn wait_for(&self, timeout_ms: u64, schema: Option<serde_json::Value>) -> job::Wait {
-        let run = self.run(vec![("answer", CallSpec::Wait(WaitSpec { timeout_ms, schema }))]).await;
+        let run = self.run(vec![("answer", wait_spec(timeout_ms, schema))]).await;
         let step = self.step(&run).await;
         let StepKind::Wait { wait } = step.kind.clone() else { panic!("not a wait") };
         job::Wait::of(self, run, step, wait)
@@ -157,6 +158,10 @@ impl World {
     }
 }
 
+fn wait_spec(timeout_ms: u64, schema: Option<serde_json::Value>) -> CallSpec {
+    CallSpec::Wait(WaitSpec { timeout_ms, schema, auth: WaitAuth::Token, roles: Vec::new(), on_timeout: None })
+}
+
 pub fn job_spec(result_schema: Option<serde_json::Value>) -> JobSpec {
     JobSpec {
         on: HostSelector::Name("vm".to_owned()),
@@ -164,6 +169,10 @@ pub fn job_spec(result_schema: Option<serde_json::Value>) -> JobSpec {
         env: BTreeMap::new(),
         cwd: None,
         stdin: None,
+        files: BTreeMap::new(),
+        artifacts: Vec::new(),
+        budget: None,
+        silence_ms: None,
         timeout_ms: 3_600_000,
         heartbeat_ms: limits::HEARTBEAT_MS,
         started_ms: limits::STARTED_MS,

@@ -4,34 +4,42 @@
 
 #![allow(clippy::unwrap_used, reason = "a check fails by panicking")]
 
+/// Run checks, each against a store of its own.
+macro_rules! checks {
+    ($fresh:ident, $($($module:ident)::+),* $(,)?) => {{
+        let _ = $fresh;
+        $({
+            let world = $crate::conformance::world::World::new($fresh().await);
+            $($module)::+(&world).await;
+            world.store.close().await.unwrap_or_else(|error| panic!("{}: {error}", stringify!($($module)::+)));
+        })*
+    }};
+}
+
 mod advance;
 mod deliver;
 mod due;
 mod flows;
 mod hosts;
+mod operations;
 mod reads;
 mod requests;
+mod resources;
+mod triggers;
+mod vault;
 pub mod world;
 
 use crate::Store;
 use std::sync::Arc;
-use world::World;
 
 /// Run every check against stores that `fresh` makes.
 ///
 /// # Panics
 /// Where a check fails.
 pub async fn run_all(fresh: impl AsyncFn() -> Arc<dyn Store>) {
-    macro_rules! check {
-        ($($module:ident :: $check:ident),+ $(,)?) => {
-            $({
-                let world = World::new(fresh().await);
-                $module::$check(&world).await;
-                world.store.close().await.unwrap_or_else(|error| panic!("{}: {error}", stringify!($check)));
-            })+
-        };
-    }
-    check!(
+    let fresh = &fresh;
+    checks!(
+        fresh,
         deliver::a_run_is_made_once,
         deliver::an_answered_wait_resumes_its_run_once,
         deliver::a_refused_input_leaves_no_trace,
@@ -59,4 +67,8 @@ pub async fn run_all(fresh: impl AsyncFn() -> Arc<dyn Store>) {
         flows::releases_are_numbered_and_live,
         requests::the_first_answer_stands,
     );
+    vault::all(fresh).await;
+    resources::all(fresh).await;
+    triggers::all(fresh).await;
+    operations::all(fresh).await;
 }

@@ -23,11 +23,15 @@ mod installation;
 mod lock;
 mod migrate;
 mod open;
+mod operations;
 mod port;
 mod quick;
 mod readers;
+mod resources;
 mod run;
 mod step;
+mod triggers;
+mod vault;
 mod wait;
 mod writer;
 

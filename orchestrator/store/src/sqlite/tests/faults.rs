@@ -3,7 +3,7 @@
 use super::fresh;
 use crate::conformance::world::World;
 use crate::sqlite::{Settings, SqliteStore};
-use crate::{Store, StoreError};
+use crate::{Reads, Store, StoreError};
 use rusqlite::Connection;
 use sortie_core::apply::fold;
 use sortie_core::ids::RunId;

@@ -3,7 +3,7 @@
 use super::fresh;
 use crate::conformance::world::World;
 use crate::sqlite::SqliteStore;
-use crate::{Store, StoreError};
+use crate::{Reads, Store, StoreError};
 use rusqlite::Connection;
 use serde_json::json;
 use std::os::unix::fs::PermissionsExt;

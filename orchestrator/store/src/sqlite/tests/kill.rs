@@ -1,9 +1,9 @@
 //! Everything that was acknowledged is there after kill -9 (F002, I3).
 
 use super::faults::check;
-use crate::Store;
 use crate::conformance::world::World;
 use crate::sqlite::SqliteStore;
+use crate::{Reads, Store};
 use serde_json::json;
 use sortie_core::ids::RunId;
 use std::io::{BufRead, BufReader, Write};

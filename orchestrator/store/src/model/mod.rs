@@ -1,5 +1,10 @@
 //! The plain values of the port.
 
+pub mod operations;
+pub mod resources;
+pub mod triggers;
+pub mod vault;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sortie_core::decide::Reply;

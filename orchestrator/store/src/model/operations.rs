@@ -1,0 +1,1 @@
+//! What operators ask and do: status, failures, retention, export. The plain values.

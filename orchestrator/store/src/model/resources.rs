@@ -1,0 +1,1 @@
+//! Stored artifacts. The plain values.

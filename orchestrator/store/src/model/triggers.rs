@@ -1,0 +1,1 @@
+//! Schedules, webhooks, outside events, children, releases. The plain values.

@@ -1,0 +1,1 @@
+//! Secrets, connections, operators, notices. The plain values.

@@ -1,0 +1,4 @@
+//! Stored artifacts.
+
+/// Stored artifacts.
+pub trait Resources: Send + Sync {}

@@ -1,0 +1,4 @@
+//! Secrets, connections, operators, notices.
+
+/// Secrets, connections, operators, notices.
+pub trait Vault: Send + Sync {}

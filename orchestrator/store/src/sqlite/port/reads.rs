@@ -1,0 +1,78 @@
+//! What is read of runs.
+
+use crate::error::StoreError;
+use crate::limits;
+use crate::model::{Beat, CallbackRow, Claim, RunCount, RunFilter, RunRow, WaitRow};
+use crate::port::{Fut, Reads};
+use crate::sqlite::{SqliteStore, attempt, beat, callback, due, event, run, step, wait};
+use sortie_core::event::Event;
+use sortie_core::ids::{AttemptId, RunId, WaitId};
+use sortie_core::view::{Attempt, Step};
+use std::collections::BTreeMap;
+
+impl Reads for SqliteStore {
+    fn run(&self, run: &RunId) -> Fut<'_, Option<RunRow>> {
+        let id = run.clone();
+        self.read(move |db| Ok(run::by_id(db, &id)?.map(|(_, head)| RunRow { head })))
+    }
+
+    fn runs(&self, filter: RunFilter) -> Fut<'_, Vec<RunRow>> {
+        self.read(move |db| run::page(db, &filter))
+    }
+
+    fn run_counts(&self) -> Fut<'_, Vec<RunCount>> {
+        self.read(|db| Ok(run::counts(db)?))
+    }
+
+    fn history(&self, run: &RunId, after: u64, limit: usize) -> Fut<'_, Vec<Event>> {
+        self.read_of(run, move |db, run_no| Ok(event::after(db, run_no, after, limit.min(limits::HISTORY_PAGE))?))
+    }
+
+    fn event(&self, run: &RunId, seq: u64) -> Fut<'_, Option<Event>> {
+        let id = run.clone();
+        self.look(move |db| match run::number(db, &id)? {
+            Some(run_no) => Ok(event::get(db, run_no, seq)?),
+            None => Ok(None),
+        })
+    }
+
+    fn steps(&self, run: &RunId) -> Fut<'_, Vec<Step>> {
+        self.read_of(run, |db, run_no| Ok(step::of_run(db, run_no)?))
+    }
+
+    fn attempts(&self, run: &RunId) -> Fut<'_, Vec<Attempt>> {
+        self.read_of(run, |db, run_no| Ok(attempt::of_run(db, run_no)?))
+    }
+
+    fn attempt(&self, attempt: &AttemptId) -> Fut<'_, Option<(RunId, Step, Attempt)>> {
+        let id = attempt.clone();
+        self.look(move |db| {
+            let Some((run_no, attempt)) = attempt::get(db, &id)? else { return Ok(None) };
+            let step = step::get(db, run_no, attempt.call)?;
+            let step = step.ok_or_else(|| StoreError::Unusable(format!("the step of {id} is not there")))?;
+            Ok(Some((run::id(db, run_no)?, step, attempt)))
+        })
+    }
+
+    fn wait(&self, wait: &WaitId) -> Fut<'_, Option<WaitRow>> {
+        let id = wait.clone();
+        self.look(move |db| wait::get(db, &id))
+    }
+
+    fn beats(&self, run: &RunId) -> Fut<'_, BTreeMap<AttemptId, Beat>> {
+        self.read_of(run, |db, run_no| Ok(beat::of_run(db, run_no)?))
+    }
+
+    fn callbacks(&self, run: &RunId) -> Fut<'_, Vec<CallbackRow>> {
+        self.read_of(run, |db, run_no| Ok(callback::of_run(db, run_no)?))
+    }
+
+    fn due(&self, run: &RunId) -> Fut<'_, Vec<Claim>> {
+        let id = run.clone();
+        self.read_of(run, move |db, run_no| Ok(due::of_run(db, &id, run_no)?))
+    }
+
+    fn open_attempts(&self) -> Fut<'_, Vec<(RunId, Attempt)>> {
+        self.read(|db| Ok(attempt::open(db)?))
+    }
+}

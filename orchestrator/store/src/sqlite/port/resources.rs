@@ -1,0 +1,6 @@
+//! Stored artifacts.
+
+use crate::port::Resources;
+use crate::sqlite::SqliteStore;
+
+impl Resources for SqliteStore {}

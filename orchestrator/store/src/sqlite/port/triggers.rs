@@ -1,0 +1,6 @@
+//! Schedules, webhooks, outside events, children, releases.
+
+use crate::port::Triggers;
+use crate::sqlite::SqliteStore;
+
+impl Triggers for SqliteStore {}

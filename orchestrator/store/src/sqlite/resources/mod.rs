@@ -1,0 +1,1 @@
+//! Stored artifacts. One file per table.

@@ -1,0 +1,1 @@
+//! Schedules, webhooks, outside events, children, releases. One file per table.

@@ -1,0 +1,1 @@
+//! Secrets, connections, operators, notices. One file per table.
