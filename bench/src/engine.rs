@@ -154,6 +154,7 @@ pub async fn add_nominal_host(app: &App) -> anyhow::Result<()> {
         marker: String::new(),
         labels: Vec::new(),
         callbacks: CallbackMode::Push,
+        slots: None,
         added_at: app.clock.now(),
     };
     Ok(app.store.add_host(host).await?)

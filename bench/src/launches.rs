@@ -132,6 +132,7 @@ async fn enroll(app: &App, user: &str, sshd: &Sshd, root: &Path) -> anyhow::Resu
         marker: enrolled.marker,
         labels: Vec::new(),
         callbacks: CallbackMode::Push,
+        slots: None,
         added_at: app.clock.now(),
     };
     Ok(app.store.add_host(host).await?)
