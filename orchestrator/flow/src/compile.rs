@@ -67,6 +67,7 @@ pub fn compile(bundle: &Bundle, depth: Depth) -> Compiled {
         stack: Vec::new(),
         manifest: None,
         run_span: None,
+        on_exit: false,
         diagnostics: Vec::new(),
     };
     compiler.file(ENTRY);
@@ -82,6 +83,7 @@ struct Compiler<'b> {
     stack: Vec<String>,
     manifest: Option<Manifest>,
     run_span: Option<FileSpan>,
+    on_exit: bool,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -100,6 +102,8 @@ impl Compiler<'_> {
             if name == ENTRY {
                 self.run_span = lint::run_span(&ast);
                 self.diagnostics.extend(lint::run_shape(&ast));
+                self.diagnostics.extend(lint::on_exit_shape(&ast));
+                self.on_exit = lint::has_on_exit(&ast);
             }
             if self.depth == Depth::Check {
                 self.diagnostics.extend(lint::step_names(&ast));
@@ -179,7 +183,7 @@ impl Compiler<'_> {
             Err(found) => self.diagnostics.push(found.in_file(name, self.bundle.files.get(name).map_or("", String::as_str))),
         }
         if let (Context::Loading(loading), true) = (context, name == ENTRY) {
-            self.manifest = loading.manifest.into_inner();
+            self.manifest = loading.manifest.into_inner().map(|manifest| Manifest { on_exit: self.on_exit, ..manifest });
         }
     }
 
@@ -219,18 +223,33 @@ fn freeze(context: &Context<'_>, ast: AstModule, loads: HashMap<&str, &FrozenMod
     })
 }
 
+/// Builtins that say something about the flow as a whole.
+const MANIFEST_CALLS: [&str; 7] = ["flow(", "optional(", "schedule(", "webhook(", "manual(", "limit(", "notify("];
+
 fn load_error(eval: &Evaluator<'_, '_, '_>, error: &starlark::Error) -> Diagnostic {
     if let Some(bound) = bounds::exceeded(eval, LOAD_TICKS, error) {
         let mut found = Diagnostic::from_starlark(DiagnosticKind::Limit, error);
         found.message = format!("loading the file took too much: {bound}");
         return found;
     }
-    let of_flow = error.span().is_some_and(|span| ["flow(", "optional("].iter().any(|call| span.source_span().starts_with(call)));
+    let of_flow = error.span().is_some_and(|span| MANIFEST_CALLS.iter().any(|call| span.source_span().starts_with(call)));
     Diagnostic::from_starlark(if of_flow { DiagnosticKind::Manifest } else { DiagnosticKind::Evaluation }, error)
 }
 
 /// Arguments that are durations. A number there is the usual slip, and the type checker only says `str`.
-const DURATIONS: [&str; 7] = ["timeout", "heartbeat", "started_within", "launch_timeout", "grace", "backoff", "max_backoff"];
+const DURATIONS: [&str; 11] = [
+    "timeout",
+    "heartbeat",
+    "started_within",
+    "launch_timeout",
+    "grace",
+    "backoff",
+    "max_backoff",
+    "silence",
+    "total",
+    "try_timeout",
+    "remind",
+];
 
 fn type_error(error: &starlark::Error) -> Diagnostic {
     let found = Diagnostic::from_starlark(DiagnosticKind::Type, error);

@@ -21,6 +21,7 @@ pub mod log;
 pub mod manifest;
 pub mod nesting;
 pub mod replay;
+pub mod trigger;
 pub mod values;
 pub mod worker;
 
@@ -29,3 +30,4 @@ pub use check::CheckReport;
 pub use diagnostic::{Diagnostic, DiagnosticKind, Severity};
 pub use evaluate::{EvaluateRequest, Evaluated};
 pub use manifest::Manifest;
+pub use trigger::Trigger;

@@ -47,6 +47,15 @@ pub const CALL_WARNING: u32 = sortie_core::limits::CALLS_PER_RUN / 5 * 4;
 /// Handles of one `wait_all` or `wait_any`.
 pub const HANDLES: usize = sortie_core::limits::CALLS_PER_RUN as usize;
 
+/// Triggers of one flow.
+pub const TRIGGERS: usize = 32;
+/// Bytes of a limit's key as it stands; a longer one is counted by its digest.
+pub const LIMIT_KEY_BYTES: usize = 200;
+/// How old a webhook's signed timestamp may be, in milliseconds, where the flow says nothing: 5 min, as Standard Webhooks has it.
+pub const WEBHOOK_REPLAY_MS: u64 = 300_000;
+/// Characters of the name of a secret or a connection.
+pub const REFERENCE_CHARS: usize = 128;
+
 /// Stack of the thread that evaluates: what the parser accepts recurses deeper than 2 MiB.
 pub const WORKER_STACK_BYTES: usize = 256 << 20;
 /// Address space of a worker beside that stack (RLIMIT_AS).

@@ -12,17 +12,40 @@ type Def = DefP<AstNoPayload>;
 /// Where `run` is defined, with its first line for a place.
 #[must_use]
 pub fn run_span(ast: &AstModule) -> Option<FileSpan> {
-    find_run(ast.statement()).map(|def| ast.file_span(def.signature_span()))
+    find(ast.statement(), "run").map(|def| ast.file_span(def.signature_span()))
 }
 
 /// What is wrong with `run`.
 #[must_use]
 pub fn run_shape(ast: &AstModule) -> Option<Diagnostic> {
-    let shape = "the entry of a flow is `def run(ctx, input):`";
-    let Some(def) = find_run(ast.statement()) else {
+    let Some(def) = find(ast.statement(), "run") else {
         let start = ast.file_span(Span::default());
-        return Some(Diagnostic::error(DiagnosticKind::Run, "the flow has no `run`").at(&start).hint(shape));
+        return Some(Diagnostic::error(DiagnosticKind::Run, "the flow has no `run`").at(&start).hint(RUN_SHAPE));
     };
+    two_arguments(ast, def, "`run` must take exactly two arguments, ctx and input", RUN_SHAPE)
+}
+
+const RUN_SHAPE: &str = "the entry of a flow is `def run(ctx, input):`";
+
+/// Whether the file defines `on_exit`.
+#[must_use]
+pub fn has_on_exit(ast: &AstModule) -> bool {
+    find(ast.statement(), "on_exit").is_some()
+}
+
+/// What is wrong with `on_exit`.
+#[must_use]
+pub fn on_exit_shape(ast: &AstModule) -> Option<Diagnostic> {
+    let def = find(ast.statement(), "on_exit")?;
+    two_arguments(
+        ast,
+        def,
+        "`on_exit` must take exactly two arguments, ctx and end",
+        "what follows the end of a run is `def on_exit(ctx, end):`",
+    )
+}
+
+fn two_arguments(ast: &AstModule, def: &Def, wrong: &str, shape: &str) -> Option<Diagnostic> {
     let (mut required, mut most, mut named) = (0, 0, false);
     for parameter in &def.params {
         match &parameter.node {
@@ -39,14 +62,14 @@ pub fn run_shape(ast: &AstModule) -> Option<Diagnostic> {
     let fits = required <= 2 && most >= 2;
     (!fits).then(|| {
         let span = ast.file_span(def.signature_span());
-        Diagnostic::error(DiagnosticKind::Run, "`run` must take exactly two arguments, ctx and input").at(&span).hint(shape)
+        Diagnostic::error(DiagnosticKind::Run, wrong).at(&span).hint(shape)
     })
 }
 
-fn find_run(statement: &AstStmt) -> Option<&Def> {
+fn find<'a>(statement: &'a AstStmt, name: &str) -> Option<&'a Def> {
     match &statement.node {
-        StmtP::Def(def) if def.name.node.ident == "run" => Some(def),
-        StmtP::Statements(all) => all.iter().rev().find_map(find_run),
+        StmtP::Def(def) if def.name.node.ident == name => Some(def),
+        StmtP::Statements(all) => all.iter().rev().find_map(|one| find(one, name)),
         _ => None,
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::duration;
 use crate::json::to_json;
+use crate::limits::REFERENCE_CHARS;
 use serde_json::Value as Json;
 use starlark::values::none::NoneOr;
 use starlark::values::{Value, ValueOfUnchecked};
@@ -41,6 +42,29 @@ pub fn schema(argument: &str, value: Value<'_>) -> anyhow::Result<Option<Json>> 
         schema @ (Json::Object(_) | Json::Bool(_)) => Ok(Some(schema)),
         _ => anyhow::bail!("{argument}: expected a JSON Schema as a dict, got {}", value.get_type()),
     }
+}
+
+/// One of a few names.
+///
+/// # Errors
+/// Another one; the sentence names the argument and what there is.
+pub fn one_of<T: Copy>(argument: &str, text: &str, names: &[(&str, T)]) -> anyhow::Result<T> {
+    names.iter().find(|(name, _)| *name == text).map(|(_, value)| *value).ok_or_else(|| {
+        let there = names.iter().map(|(name, _)| format!("{name:?}")).collect::<Vec<_>>().join(", ");
+        anyhow::anyhow!("{argument}: expected one of {there}, got {text:?}")
+    })
+}
+
+/// The name of a secret or a connection.
+///
+/// # Errors
+/// Not a name.
+pub fn reference_name(what: &str, name: &str) -> anyhow::Result<String> {
+    let valid = !name.is_empty()
+        && name.len() <= REFERENCE_CHARS
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/'));
+    anyhow::ensure!(valid, "{what}: {name:?} is no name; use letters, digits, `-`, `_`, `.` and `/`, at most {REFERENCE_CHARS}");
+    Ok(name.to_owned())
 }
 
 /// A value in a sentence, never long.

@@ -12,20 +12,29 @@
 )]
 
 mod args;
+mod budget;
+mod connection;
+mod escalate;
 mod flow;
 mod job;
 mod json;
 mod label;
+mod limit;
 mod log;
+mod manual;
+mod notify;
 mod now;
 mod optional;
 mod retry;
+mod schedule;
+mod secret;
 mod sleep;
 mod types;
 mod uuid;
 mod wait;
 mod wait_all;
 mod wait_any;
+mod webhook;
 
 use starlark::environment::{Globals, GlobalsBuilder, LibraryExtension};
 use std::sync::LazyLock;
@@ -65,6 +74,15 @@ pub fn globals() -> &'static Globals {
 pub fn own(builder: &mut GlobalsBuilder) {
     flow::register(builder);
     optional::register(builder);
+    manual::register(builder);
+    schedule::register(builder);
+    webhook::register(builder);
+    limit::register(builder);
+    notify::register(builder);
+    secret::register(builder);
+    connection::register(builder);
+    budget::register(builder);
+    escalate::register(builder);
     job::register(builder);
     label::register(builder);
     retry::register(builder);

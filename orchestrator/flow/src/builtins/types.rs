@@ -4,6 +4,7 @@ use crate::values::any_result;
 use crate::values::ctx;
 use crate::values::handle;
 use crate::values::job_result;
+use crate::values::plain;
 use crate::values::step_error;
 use crate::values::wait_result;
 use starlark::environment::GlobalsBuilder;
@@ -19,5 +20,7 @@ pub fn register(builder: &mut GlobalsBuilder) {
     const StepError: StarlarkValueAsType<step_error::StepError> = StarlarkValueAsType::new();
     const JobHandle: StarlarkValueAsType<handle::JobHandle> = StarlarkValueAsType::new();
     const WaitHandle: StarlarkValueAsType<handle::WaitHandle> = StarlarkValueAsType::new();
+    const Secret: StarlarkValueAsType<plain::Secret> = StarlarkValueAsType::new();
+    const Connection: StarlarkValueAsType<plain::Connection> = StarlarkValueAsType::new();
     const SleepHandle: StarlarkValueAsType<handle::SleepHandle> = StarlarkValueAsType::new();
 }

@@ -13,6 +13,7 @@ pub mod handle;
 pub mod job_result;
 pub mod label;
 pub mod optional;
+pub mod plain;
 pub mod reference;
 pub mod retry;
 pub mod step_error;

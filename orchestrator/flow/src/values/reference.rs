@@ -11,7 +11,7 @@ use starlark::values::{NoSerialize, StarlarkPagablePanic, StarlarkValue, starlar
 use std::fmt;
 
 /// How every reference starts as text.
-const MARKER: &str = "<reference to the ";
+pub const MARKER: &str = "<reference to the ";
 
 /// Which secret of a wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Allocative)]
@@ -54,7 +54,8 @@ impl WaitReference {
     pub fn refuse_in(argument: &str, text: &str) -> Result<(), String> {
         if text.contains(MARKER) {
             return Err(format!(
-                "{argument}: the URL and the token of a wait are no text; hand them to the job as whole values: env = {{\"URL\": w.url}}"
+                "{argument}: the URL and the token of a wait, secrets and connections are no text; hand them over as whole values: \
+                 env = {{\"URL\": w.url, \"KEY\": secret(\"key\")}}"
             ));
         }
         Ok(())

@@ -59,7 +59,7 @@ fn references_reach_only_the_environment() {
         ("command = ['curl', w.url]", "command"),
         ("command = ['x'], stdin = w.token", "stdin"),
         ("command = ['x', 'a' + w.token]", "not supported"),
-        ("command = ['curl', str(w.url)]", "command[1]: the URL and the token of a wait are no text"),
+        ("command = ['curl', str(w.url)]", "command[1]: the URL and the token of a wait"),
         ("command = ['x'], stdin = f'{w.token}'", "stdin: the URL"),
         ("command = ['x'], cwd = '%s' % w.url", "cwd: the URL"),
         ("command = ['x'], env = {'U': str(w.url)}", "env[\"U\"]: the URL"),
