@@ -31,7 +31,6 @@ mod resources;
 mod run;
 mod step;
 mod triggers;
-mod vault;
 mod wait;
 mod writer;
 

@@ -4,8 +4,21 @@ use crate::sqlite::open;
 use rusqlite::Connection;
 
 /// Tables that hold a few rows each installation, or one row. Every other table grows with the runs.
-const SMALL: [&str; 10] =
-    ["installation", "migration", "run_count", "host", "bundle", "flow", "draft", "release", "sqlite_schema", "pragma_quick_check"];
+const SMALL: [&str; 13] = [
+    "operator",
+    "secret",
+    "outbound_connection",
+    "installation",
+    "migration",
+    "run_count",
+    "host",
+    "bundle",
+    "flow",
+    "draft",
+    "release",
+    "sqlite_schema",
+    "pragma_quick_check",
+];
 
 /// Lines of the plan that read a growing table from end to end.
 fn scans(db: &Connection, statement: &str) -> Vec<String> {

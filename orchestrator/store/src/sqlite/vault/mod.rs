@@ -1,1 +1,0 @@
-//! Secrets, connections, operators, notices. One file per table.
