@@ -60,7 +60,7 @@ pub async fn launch_all(driver: &Driver) -> anyhow::Result<Vec<Launched>> {
 async fn launch(driver: &Driver, claim: Claim) -> anyhow::Result<Launched> {
     let Work::Launch(id) = claim.work.clone() else { bail!("{} is no launch", claim.work.key()) };
     let run = claim.run.clone();
-    let starting = InputBody::LaunchStarting { attempt: id.clone(), handed: hand(driver) };
+    let starting = InputBody::LaunchStarting { attempt: id.clone(), handed: hand(driver), slots: None };
     let Reply::Launch(attempt) = driver.deliver(of(&id), starting).await?.reply else { bail!("{id} may not be launched") };
     let outcome = LaunchOutcome::Acked { created: true, pid: Some(1), boot_id: None, containment: None };
     let input = Input { at: driver.parts().clock.now(), entropy: entropy(), body: InputBody::LaunchEnded { attempt: id.clone(), outcome } };

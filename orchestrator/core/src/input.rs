@@ -79,6 +79,8 @@ pub enum InputBody {
         attempt: AttemptId,
         /// What it is to be handed; ignored where it was handed something before.
         handed: Handed,
+        /// Attempts that the chosen host takes at once; no limit without one. Judged with [`crate::view::View::host_open`].
+        slots: Option<u32>,
     },
     /// What came of a launch.
     LaunchEnded {

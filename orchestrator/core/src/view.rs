@@ -352,7 +352,8 @@ pub struct View {
     pub last_seen: Option<Ms>,
     /// For a run that may have to queue: who else there is.
     pub room: Option<Room>,
-    /// For a launch: attempts that are open on the host it chose.
+    /// For a launch: other attempts that hold a slot of the host it chose. Those are the ones that the host may know of and
+    /// the ones that are being ended there, whose runs may be over (a debt).
     pub host_open: Option<u32>,
 }
 

@@ -191,7 +191,7 @@ fn nothing_is_launched_that_is_being_ended() {
         let body = InputBody::LaunchEnded { attempt: id.clone(), outcome };
         assert_eq!(scene.world.deliver(&of(&id), body, None), Ok(Reply::Nothing));
     }
-    let starting = InputBody::LaunchStarting { attempt: id.clone(), handed: make::handed(0) };
+    let starting = InputBody::LaunchStarting { attempt: id.clone(), handed: make::handed(0), slots: None };
     assert_eq!(scene.world.deliver(&of(&id), starting, None), Ok(Reply::Nothing));
     assert_eq!(scene.world.state(1), AttemptState::Stopping);
 }

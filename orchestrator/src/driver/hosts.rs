@@ -45,7 +45,7 @@ impl Driver {
         let text = spec(&run, &step, &job, &attempt);
         let handed = self.hand(&host.name, &text, &attempt);
         failpoint::hit("attempt_scheduled");
-        let starting = InputBody::LaunchStarting { attempt: id.clone(), handed };
+        let starting = InputBody::LaunchStarting { attempt: id.clone(), handed, slots: None };
         let Decision::Launch(attempt) = self.deliver(scope(), starting).await?.reply else {
             return Ok(self.parts().store.finish(claim.clone()).await?);
         };

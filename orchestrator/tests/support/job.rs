@@ -55,7 +55,7 @@ impl Job {
             expires_s: now / 1_000 + 86_400,
             launching_at: now,
         };
-        let starting = InputBody::LaunchStarting { attempt: attempt.clone(), handed };
+        let starting = InputBody::LaunchStarting { attempt: attempt.clone(), handed, slots: None };
         world.driver.deliver(Scope::Attempt { attempt: attempt.clone(), callback: None }, starting).await.unwrap();
         Self::of(world, run, &attempt).await
     }

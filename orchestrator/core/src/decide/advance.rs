@@ -2,7 +2,6 @@
 
 use super::draft::Draft;
 use super::{Decided, Refusal, Reply};
-use crate::call::CallSpec;
 use crate::effect::{Timer, Work};
 use crate::evaluation::{Command, ENGINE_LEVEL, End, Evaluation};
 use crate::event::EventBody;
@@ -46,7 +45,7 @@ pub(super) fn evaluated(draft: &mut Draft, advance_fence: u64, seen: u64, evalua
     }
     for command in &evaluation.commands {
         match command {
-            Command::Schedule { call, step, spec } => schedule(draft, *call, step, spec)?,
+            Command::Schedule { call, step, spec } => super::schedule::schedule(draft, *call, step, spec)?,
             Command::Reuse { .. } => return Err(Refusal::NotFound),
             Command::Record { call, step, spec, value, losers } => {
                 let (step, spec, value) = (step.clone(), spec.clone(), value.clone());
@@ -112,25 +111,6 @@ fn check(run: &RunHead, commands: &[Command]) -> Result<(), String> {
         if *call != expected || !fits {
             return Err(format!("the evaluation asks for call {call} where call {expected} is next, or in the wrong way"));
         }
-    }
-    Ok(())
-}
-
-fn schedule(draft: &mut Draft, call: u32, step: &str, spec: &CallSpec) -> Result<(), Refusal> {
-    let run_deadline = draft.run()?.deadline_at;
-    let (timeout_ms, wait) = match spec {
-        CallSpec::Job(job) => (job.timeout_ms, None),
-        CallSpec::Wait(wait) => (wait.timeout_ms, Some(draft.new_wait())),
-        CallSpec::Sleep { duration_ms } => (*duration_ms, None),
-        _ => return Err(Refusal::NotFound),
-    };
-    let due = draft.after(timeout_ms);
-    // A sleep that outlasts the run simply meets the run's deadline first.
-    let deadline_at = if matches!(spec, CallSpec::Sleep { .. }) { due } else { due.min(run_deadline) };
-    draft.emit(EventBody::StepScheduled { call, step: step.to_owned(), spec: spec.clone(), deadline_at, wait })?;
-    draft.put(Work::Timer(Timer::Step(call)), deadline_at);
-    if let CallSpec::Job(_) = spec {
-        draft.schedule_attempt(call)?;
     }
     Ok(())
 }

@@ -12,9 +12,16 @@ use crate::state::{AttemptState, StopReason};
 use crate::view::Handed;
 
 /// Intent before effect: what the attempt is handed is on disk before SSH is opened. A repeat gets the same again.
-pub(super) fn starting(draft: &mut Draft, id: &AttemptId, handed: &Handed) -> Result<(), Refusal> {
+///
+/// An attempt of which something may have reached the host has its slot already; asking the host about it takes no other.
+pub(super) fn starting(draft: &mut Draft, id: &AttemptId, handed: &Handed, slots: Option<u32>) -> Result<(), Refusal> {
+    let open = draft.view.host_open.unwrap_or(0);
     let attempt = draft.attempt(id)?;
     match attempt.state {
+        AttemptState::Scheduled if slots.is_some_and(|slots| open >= slots) => {
+            draft.reply = Reply::NoSlot;
+            return Ok(());
+        }
         AttemptState::Scheduled => {
             let handed = attempt.handed.clone().unwrap_or_else(|| handed.clone());
             draft.emit(EventBody::AttemptLaunching { attempt: id.clone(), handed })?;

@@ -6,6 +6,7 @@ mod cancel;
 mod draft;
 mod host;
 mod launch;
+mod schedule;
 mod timer;
 
 use crate::effect::Effect;
@@ -161,7 +162,7 @@ pub fn decide(view: View, input: &Input) -> Result<Decided, Refusal> {
             advance::evaluated(&mut draft, *advance_fence, *seen, evaluation)?
         }
         InputBody::EvaluationCrashed { advance_fence, message } => advance::crashed(&mut draft, *advance_fence, message)?,
-        InputBody::LaunchStarting { attempt, handed } => launch::starting(&mut draft, attempt, handed)?,
+        InputBody::LaunchStarting { attempt, handed, slots } => launch::starting(&mut draft, attempt, handed, *slots)?,
         InputBody::LaunchEnded { attempt, outcome } => launch::ended(&mut draft, attempt, outcome)?,
         InputBody::AttemptCallback { attempt, callback, said } => callback::attempt(&mut draft, attempt, callback, said)?,
         InputBody::WaitCallback { wait, digest, answer } => callback::wait(&mut draft, wait, digest, answer)?,

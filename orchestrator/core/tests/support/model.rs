@@ -145,11 +145,11 @@ impl Model {
             Work::Stop(id) => self.stop(claim, &id),
             Work::Probe(id) => self.probe(claim, &id),
             Work::Ack(_) => self.world.finish(&claim),
-            other => panic!("{other:?} is not in the model yet"),
             Work::Timer(timer) => {
                 let scope = self.world.timer_scope(&timer);
                 self.pending.push(Pending { claim, scope, body: InputBody::TimerDue(timer) });
             }
+            other => panic!("{other:?} is not in the model yet"),
         }
     }
 
@@ -180,7 +180,7 @@ impl Model {
     }
 
     fn launch(&mut self, claim: Claim, id: &AttemptId) {
-        let starting = InputBody::LaunchStarting { attempt: id.clone(), handed: make::handed(self.world.now) };
+        let starting = InputBody::LaunchStarting { attempt: id.clone(), handed: make::handed(self.world.now), slots: None };
         let Reply::Launch(attempt) = self.world.deliver(&of(id), starting, None).expect("the attempt is there") else {
             return self.world.finish(&claim);
         };

@@ -122,7 +122,7 @@ impl Scene {
 
     fn started_by(&mut self, id: &AttemptId) -> Reply {
         let handed = make::handed(self.world.now);
-        self.world.deliver(&of(id), InputBody::LaunchStarting { attempt: id.clone(), handed }, None).expect("it is there")
+        self.world.deliver(&of(id), InputBody::LaunchStarting { attempt: id.clone(), handed, slots: None }, None).expect("it is there")
     }
 
     /// The newest attempt is launched, with this outcome.

@@ -84,7 +84,8 @@ pub(super) async fn a_job_goes_its_way(world: &World) {
     let (of_run, step, row) = world.store.attempt(&attempt).await.unwrap().unwrap();
     assert_eq!((of_run, step.name.as_str(), row.state), (run.clone(), "job", AttemptState::Launching));
     assert_eq!(row.handed, Some(handed("vm")));
-    let again = world.deliver(of(&attempt), InputBody::LaunchStarting { attempt: attempt.clone(), handed: handed("other") }).await;
+    let again =
+        world.deliver(of(&attempt), InputBody::LaunchStarting { attempt: attempt.clone(), handed: handed("other"), slots: None }).await;
     let Reply::Launch(launch) = again.reply else { panic!("{:?} is no launch", again.reply) };
     assert_eq!(launch.handed, Some(handed("vm")), "a repeat gets what was handed first");
     let acked = LaunchOutcome::Acked { created: true, pid: Some(7), boot_id: Some("b".into()), containment: Some("cgroup".into()) };
@@ -132,7 +133,7 @@ pub(super) async fn rows_are_the_fold_of_the_journal(world: &World) {
     is_fold(world, &run).await;
     let attempts: Vec<AttemptId> = world.store.attempts(&run).await.unwrap().into_iter().map(|row| row.id).collect();
     for attempt in &attempts {
-        world.deliver(of(attempt), InputBody::LaunchStarting { attempt: attempt.clone(), handed: handed("vm") }).await;
+        world.deliver(of(attempt), InputBody::LaunchStarting { attempt: attempt.clone(), handed: handed("vm"), slots: None }).await;
     }
     let acked = LaunchOutcome::Acked { created: true, pid: None, boot_id: None, containment: None };
     world.deliver(of(&attempts[0]), InputBody::LaunchEnded { attempt: attempts[0].clone(), outcome: acked }).await;

@@ -168,7 +168,7 @@ impl World {
         let run = self.run("build").await;
         self.advance(&run, vec![("job", job(host))]).await;
         let attempt = self.store.attempts(&run).await.expect("attempts")[0].id.clone();
-        let starting = InputBody::LaunchStarting { attempt: attempt.clone(), handed: handed(host) };
+        let starting = InputBody::LaunchStarting { attempt: attempt.clone(), handed: handed(host), slots: None };
         self.deliver(of(&attempt), starting).await;
         (run, attempt)
     }
