@@ -121,12 +121,22 @@ pub struct Failure {
     pub kind: FailureKind,
     /// For people; no secrets, at most [`crate::limits::MESSAGE_CHARS`] characters.
     pub message: String,
+    /// Number of the call that failed, where it is a step's failure that ended the run: what a redrive opens anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<u32>,
 }
 
 impl Failure {
     /// A failure with its message cut to the limit.
     #[must_use]
     pub fn new(kind: FailureKind, message: impl AsRef<str>) -> Self {
-        Self { kind, message: message.as_ref().chars().take(crate::limits::MESSAGE_CHARS).collect() }
+        Self { kind, message: message.as_ref().chars().take(crate::limits::MESSAGE_CHARS).collect(), call: None }
+    }
+
+    /// The same, as the failure of this step.
+    #[must_use]
+    pub const fn of_call(mut self, call: u32) -> Self {
+        self.call = Some(call);
+        self
     }
 }

@@ -16,6 +16,7 @@ pub mod failure;
 pub mod host;
 pub mod ids;
 pub mod input;
+pub mod journal;
 pub mod limits;
 pub mod plan;
 pub mod retry;

@@ -40,8 +40,12 @@ pub struct RunHead {
     pub fence: u64,
     /// How it ends, once decided.
     pub ending: Option<RunOutcome>,
+    /// Number of the event that decided it. Steps that were answered after it were cut off by the end.
+    pub ending_seq: Option<u64>,
     /// Calls made by its body, once `on_exit` is being evaluated.
     pub exit_from: Option<u32>,
+    /// Whether `on_exit` is over, or is not wanted: the run was terminated.
+    pub exit_over: bool,
     /// Where a paused or parked run goes on, and since when it is held.
     pub held: Option<Held>,
     /// Log lines kept so far.
@@ -100,6 +104,8 @@ pub struct Step {
     pub completed_seq: Option<u64>,
     /// When it must be answered.
     pub deadline_at: Ms,
+    /// Its own time limit, in milliseconds: counted again where it is opened anew.
+    pub timeout_ms: u64,
     /// SHA-256 of the answer from outside, hex, where there was one.
     pub answer_digest: Option<String>,
     /// Callbacks kept that did not answer it; bounded by [`crate::limits::KEPT_CALLBACKS`].

@@ -24,7 +24,9 @@ pub(super) fn created(view: &mut View, event: &Event) -> Result<(), IllegalTrans
         open_steps: 0,
         fence: 0,
         ending: None,
+        ending_seq: None,
         exit_from: None,
+        exit_over: false,
         held: None,
         logged: 0,
         deadline_at: *deadline_at,
@@ -48,6 +50,7 @@ pub(super) fn on_run(run: &mut RunHead, event: &Event) -> Result<(), IllegalTran
         EventBody::RunEnding { outcome, failure, .. } => {
             run.state = run.state.to(RunState::Ending)?;
             run.ending = Some(*outcome);
+            run.ending_seq = Some(event.seq);
             run.failure.clone_from(failure);
         }
         EventBody::RunEnded { outcome } => run.state = run.state.to(outcome.state())?,

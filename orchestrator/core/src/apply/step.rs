@@ -40,6 +40,7 @@ pub(super) fn on_step(view: &mut View, event: &Event) -> Result<(), IllegalTrans
                 spec_seq: event.seq,
                 completed_seq: None,
                 deadline_at: *deadline_at,
+                timeout_ms: spec.timeout_ms(),
                 answer_digest: None,
                 kept: 0,
                 forgotten: false,

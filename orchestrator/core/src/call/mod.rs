@@ -86,6 +86,21 @@ impl CallSpec {
         }
     }
 
+    /// Its own time limit, in milliseconds; 0 where it has none.
+    #[must_use]
+    pub const fn timeout_ms(&self) -> u64 {
+        match self {
+            Self::Job(spec) => spec.timeout_ms,
+            Self::Wait(spec) => spec.timeout_ms,
+            Self::Sleep { duration_ms } => *duration_ms,
+            Self::Http(spec) => spec.timeout_ms,
+            Self::WaitEvent(spec) => spec.timeout_ms,
+            Self::Approval(spec) => spec.timeout_ms,
+            Self::Child(spec) => spec.timeout_ms,
+            Self::SleepUntil { .. } | Self::Artifact(_) | Self::Read { .. } | Self::Now {} | Self::Uuid {} | Self::WaitAny { .. } => 0,
+        }
+    }
+
     /// Whether it is answered within the evaluation that makes it, and so is never scheduled.
     #[must_use]
     pub const fn is_recorded(&self) -> bool {

@@ -25,6 +25,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Step> {
         deadline_at: row.get(7)?,
         answer_digest: row.get(8)?,
         kept: row.get(9)?,
+        timeout_ms: 0,
         forgotten: false,
     })
 }
