@@ -19,3 +19,4 @@ pub mod setup;
 pub mod shim;
 pub mod ssh;
 pub mod story;
+pub mod triggers;

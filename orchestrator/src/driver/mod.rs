@@ -7,6 +7,7 @@ mod advance;
 mod evaluators;
 mod handed;
 mod hosts;
+mod links;
 mod work;
 
 pub use evaluators::Evaluators;
@@ -119,7 +120,7 @@ impl Driver {
     }
 
     /// Wake the loops that would sleep past the time at which something is due now.
-    fn wake(&self, due: &[(WorkClass, Ms)]) {
+    pub(crate) fn wake(&self, due: &[(WorkClass, Ms)]) {
         for (class, at) in due {
             let waker = &self.0.wakers[*class as usize];
             if *at < waker.rests_until.load(Ordering::SeqCst) {

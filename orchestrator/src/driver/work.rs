@@ -129,6 +129,11 @@ impl Driver {
             Work::Probe(id) => self.probe(&claim, id).await,
             Work::Ack(id) => self.acknowledge(&claim, id).await,
             Work::Timer(timer) => self.timer(&claim, timer).await,
+            Work::Start => self.admit(&claim).await,
+            Work::Child(call) => self.make_child(&claim, *call).await,
+            Work::CancelChild(call) => self.cancel_child(&claim, *call).await,
+            Work::Report => self.report(&claim).await,
+            Work::Event(call) => self.look_for_event(&claim, *call).await,
             other => Err(NotDone::Never(format!("{other:?} is not known"))),
         };
         let store = &self.parts().store;

@@ -23,3 +23,5 @@ WHERE run_no = (SELECT run.run_no FROM run WHERE run.id = ?1) AND key = ?2 AND f
 UPDATE due SET due_at = asked_at, asked_at = NULL, fence = 0 WHERE class = ?1 AND due_at <= ?2 AND asked_at IS NOT NULL;
 -- name: of_run
 SELECT key, coalesce(asked_at, due_at), fence FROM due WHERE run_no = ?1 ORDER BY 2, key;
+-- name: held
+SELECT 1 FROM due WHERE run_no = (SELECT run.run_no FROM run WHERE run.id = ?1) AND key = ?2 AND fence = ?3 AND fence > 0;

@@ -9,3 +9,5 @@ SELECT seq, at, kind, data FROM event WHERE run_no = ?1 AND seq = ?2;
 -- The kinds of `EventBody::REPLAYED`; a test compares them.
 SELECT seq, at, kind, data FROM event
 WHERE run_no = ?1 AND seq <= ?2 AND kind IN ('run_created', 'step_scheduled', 'step_recorded', 'step_completed') ORDER BY seq;
+-- name: ending
+SELECT seq FROM event WHERE run_no = ?1 AND kind = 'run_ending' ORDER BY seq DESC LIMIT 1;

@@ -4,7 +4,7 @@ INSERT INTO release (flow, number, digest, manifest, notes, actor, at) VALUES (?
 -- name: newest
 SELECT number, digest FROM release WHERE flow = ?1 ORDER BY number DESC LIMIT 1;
 -- name: get
-SELECT flow, number, digest, manifest, notes, actor, at, number = (SELECT flow.live FROM flow WHERE flow.name = release.flow)
+SELECT flow, number, digest, manifest, notes, actor, at, coalesce(number = (SELECT flow.live FROM flow WHERE flow.name = release.flow), 0)
 FROM release WHERE flow = ?1 AND number = ?2;
 -- name: of_flow
 SELECT flow, number, digest, manifest, notes, actor, at, coalesce(number = (SELECT flow.live FROM flow WHERE flow.name = release.flow), 0)

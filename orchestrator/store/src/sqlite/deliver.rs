@@ -1,6 +1,7 @@
 //! One decision in one transaction: load the rows of the scope, plan, write the plan.
 
 use super::run::RunNo;
+use super::triggers::outside_event;
 use super::{attempt, beat, callback, due, event, run, step};
 use crate::deliver::{Plan, plan};
 use crate::error::StoreError;
@@ -29,6 +30,7 @@ fn write(db: &Connection, run_no: Option<RunNo>, plan: Plan) -> Result<Delivered
     };
     for change in &plan.steps {
         step::write(db, run_no, change)?;
+        outside_event::follow(db, run_no, change)?;
     }
     for change in &plan.attempts {
         attempt::write(db, run_no, change)?;

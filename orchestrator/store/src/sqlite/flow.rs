@@ -70,6 +70,11 @@ pub(super) fn release(db: &Connection, flow: &str, notes: &str, actor: &str, at:
     Ok(db.prepare_cached(sqlite!("release", "get"))?.query_row(params![flow, number], read_release)?)
 }
 
+/// One release.
+pub(super) fn one_release(db: &Connection, flow: &str, number: u32) -> rusqlite::Result<Option<ReleaseRow>> {
+    db.prepare_cached(sqlite!("release", "get"))?.query_row(params![flow, number], read_release).optional()
+}
+
 fn found(flow: Option<FlowRow>, name: &str) -> Result<FlowRow, StoreError> {
     flow.ok_or_else(|| StoreError::NotFound(format!("flow {name}")))
 }

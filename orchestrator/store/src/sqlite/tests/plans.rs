@@ -4,7 +4,7 @@ use crate::sqlite::open;
 use rusqlite::Connection;
 
 /// Tables that hold a few rows each installation, or one row. Every other table grows with the runs.
-const SMALL: [&str; 13] = [
+const SMALL: [&str; 14] = [
     "operator",
     "secret",
     "outbound_connection",
@@ -16,6 +16,7 @@ const SMALL: [&str; 13] = [
     "flow",
     "draft",
     "release",
+    "schedule",
     "sqlite_schema",
     "pragma_quick_check",
 ];
