@@ -87,7 +87,10 @@ impl Driver {
         };
         match store.child_or_never(&claim.run, call, &run).await? {
             Some(head) if !head.state.is_over() => {
-                let operator = Operator { reason: Some("the run that started it stopped it".to_owned()), ..Operator::named(format!("run:{}", claim.run)) };
+                let operator = Operator {
+                    reason: Some("the run that started it stopped it".to_owned()),
+                    ..Operator::named(format!("run:{}", claim.run))
+                };
                 self.deliver(Scope::Run(run), InputBody::Cancel(operator)).await?;
                 failpoint::hit("child_cancelled");
                 Ok(store.finish(claim.clone()).await?)

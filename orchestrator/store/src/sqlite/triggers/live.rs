@@ -19,8 +19,8 @@ pub(in crate::sqlite) fn release_draft(db: &Connection, live: &GoLive, notes: &s
 
 /// A release that is there becomes live.
 pub(in crate::sqlite) fn promote(db: &Connection, live: &GoLive, number: u32) -> Result<ReleaseRow, StoreError> {
-    let release = flow::one_release(db, &live.flow, number)?
-        .ok_or_else(|| StoreError::NotFound(format!("release {number} of {}", live.flow)))?;
+    let release =
+        flow::one_release(db, &live.flow, number)?.ok_or_else(|| StoreError::NotFound(format!("release {number} of {}", live.flow)))?;
     as_expected(live, &release.digest)?;
     db.prepare_cached(sqlite!("flow", "set_live"))?.execute(params![live.flow, number])?;
     go_live(db, live, release)
@@ -29,7 +29,9 @@ pub(in crate::sqlite) fn promote(db: &Connection, live: &GoLive, number: u32) ->
 /// The caller has read schedules from what it saw: that has to be what stands there.
 fn as_expected(live: &GoLive, digest: &str) -> Result<(), StoreError> {
     match &live.expected {
-        Some(expected) if expected != digest => Err(StoreError::Conflict(format!("{} has changed meanwhile: it is {digest} now", live.flow))),
+        Some(expected) if expected != digest => {
+            Err(StoreError::Conflict(format!("{} has changed meanwhile: it is {digest} now", live.flow)))
+        }
         _ => Ok(()),
     }
 }
