@@ -158,6 +158,11 @@ pub enum EventBody {
         /// Last sign of life.
         last_seen: Ms,
     },
+    /// Its host says that it lives, while it is not heard of. Once for each silence.
+    AttemptAlive {
+        /// Its id.
+        attempt: AttemptId,
+    },
     /// It has been heard of again.
     AttemptRevived {
         /// Its id.
@@ -235,6 +240,13 @@ pub enum EventBody {
         call: u32,
         /// The run.
         run: RunId,
+    },
+    /// The run of a `child` step is being cancelled; the step is answered when it is over.
+    ChildStopping {
+        /// Number of the call.
+        call: u32,
+        /// Why.
+        reason: StopReason,
     },
     /// An outside event came for a step; its answer follows.
     EventReceived {
@@ -413,6 +425,7 @@ impl EventBody {
             Self::AttemptLaunched { .. } => "attempt_launched",
             Self::AttemptStarted { .. } => "attempt_started",
             Self::AttemptSuspect { .. } => "attempt_suspect",
+            Self::AttemptAlive { .. } => "attempt_alive",
             Self::AttemptRevived { .. } => "attempt_revived",
             Self::AttemptResult { .. } => "attempt_result",
             Self::AttemptFailed { .. } => "attempt_failed",
@@ -424,6 +437,7 @@ impl EventBody {
             Self::TryStarted { .. } => "try_started",
             Self::TryFailed { .. } => "try_failed",
             Self::ChildStarted { .. } => "child_started",
+            Self::ChildStopping { .. } => "child_stopping",
             Self::EventReceived { .. } => "event_received",
             Self::ApprovalVoted { .. } => "approval_voted",
             Self::ApprovalReminded { .. } => "approval_reminded",

@@ -104,9 +104,36 @@ id!(
     "wait"
 );
 
+impl RunId {
+    /// The run that a `child` step makes: the same for as often as it is made. `at` and `seq` are those of the event that
+    /// opened the step, so that a step which is opened anew makes another run, also where no attempt has raised the fence.
+    #[must_use]
+    pub fn of_child(parent: &Self, call: u32, fence: u64, seq: u64, at: Ms) -> Self {
+        let digest = Sha256::new()
+            .chain_update("sortie child\0")
+            .chain_update(parent.as_str())
+            .chain_update(call.to_le_bytes())
+            .chain_update(fence.to_le_bytes())
+            .chain_update(seq.to_le_bytes())
+            .finalize();
+        let mut random = [0; 16];
+        random.copy_from_slice(&digest[..16]);
+        Self(text(Self::PREFIX, at, random))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_child_has_one_id_for_each_life_of_its_step() {
+        let parent = RunId::new(1, &Entropy([7; 32]), 0);
+        let id = |call, fence, seq| RunId::of_child(&parent, call, fence, seq, 5);
+        assert_eq!(id(1, 2, 3), id(1, 2, 3));
+        assert_eq!(RunId::parse(id(1, 2, 3).as_str()), Ok(id(1, 2, 3)));
+        assert!(id(1, 2, 3) != id(2, 2, 3) && id(1, 2, 3) != id(1, 3, 3) && id(1, 2, 3) != id(1, 2, 4));
+    }
 
     #[test]
     fn ids_differ_by_use_and_read_back() {

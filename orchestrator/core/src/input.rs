@@ -385,8 +385,10 @@ pub enum Stopped {
 /// What a host says about an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Its tree lives under a supervisor.
+    /// Its tree lives; nothing else is known of it.
     Alive,
+    /// Its tree lives, and that nothing is heard of it has a known reason: its host cannot reach the server, and is collected from.
+    Unheard,
     /// It has a result, which was or will be delivered as a callback.
     HasResult,
     /// Its tree is gone without a result.

@@ -35,6 +35,15 @@ pub const HEARTBEAT_MS: u64 = 30_000;
 pub const HEARTBEAT_LEAST_MS: u64 = 1_000;
 /// Heartbeats that may be missed before an attempt is suspect.
 pub const HEARTBEATS_MISSED: u64 = 3;
+/// An attempt that its host says is alive, and that is not heard of, is ended as `stalled` after this many milliseconds, or after
+/// the patience that its heartbeat allows where that is longer. Counted from when the host first said so, so that a machine that
+/// slept for hours has its chance; ten minutes, because a network that lets SSH through and not the callbacks is most often a proxy
+/// being restarted or a route being renewed, and the job is well.
+pub const STALLED_MS: u64 = 600_000;
+/// Time limit of keeping a text as a resource, over all its tries, in milliseconds: an hour covers a full disk being cleared.
+pub const ARTIFACT_MS: u64 = 3_600_000;
+/// Tries of keeping a text as a resource.
+pub const ARTIFACT_TRIES: u32 = 10;
 /// Between TERM and KILL, in milliseconds.
 pub const GRACE_MS: u64 = 10_000;
 /// A step whose job could not be verified to be stopped is answered after this long, in milliseconds.

@@ -1,6 +1,7 @@
 //! When the next try is due.
 
 use crate::call::RetryPolicy;
+use crate::failure::FailureKind;
 use crate::ids::{Entropy, Ms};
 use crate::limits;
 
@@ -9,6 +10,22 @@ use crate::limits;
 pub fn backoff_ms(policy: &RetryPolicy, used: u32, entropy: &Entropy) -> u64 {
     let ceiling = policy.backoff_ms.saturating_mul(1 << used.saturating_sub(1).min(20)).min(policy.max_backoff_ms);
     jitter(ceiling, entropy)
+}
+
+/// What a step has used of its retry budget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spent {
+    /// Attempts or tries.
+    pub used: u32,
+    /// When the first of them was asked for.
+    pub since: Ms,
+}
+
+/// Whether the policy wants another attempt at this time, after this failure.
+#[must_use]
+pub fn is_worth(policy: &RetryPolicy, kind: FailureKind, spent: Spent, due_at: Ms) -> bool {
+    let in_time = policy.total_ms.is_none_or(|total| due_at <= spent.since.saturating_add_unsigned(total));
+    policy.on.contains(&kind) && spent.used < policy.attempts && in_time
 }
 
 /// Pause before reaching for a host again that has been out of reach for `elapsed_ms`: about as long again, within limits.
@@ -42,6 +59,17 @@ mod tests {
         assert!((90..=100).contains(&most(1)), "{}", most(1));
         assert!((180..=200).contains(&most(2)));
         assert!((900..=1_000).contains(&most(60)));
+    }
+
+    #[test]
+    fn kind_number_and_time_limit_a_budget() {
+        let policy = RetryPolicy { attempts: 3, backoff_ms: 1, max_backoff_ms: 1, total_ms: Some(1_000), on: vec![FailureKind::Exit] };
+        let spent = |used| Spent { used, since: 500 };
+        assert!(is_worth(&policy, FailureKind::Exit, spent(2), 1_500));
+        assert!(!is_worth(&policy, FailureKind::Lost, spent(2), 1_500), "another kind");
+        assert!(!is_worth(&policy, FailureKind::Exit, spent(3), 1_500), "used up");
+        assert!(!is_worth(&policy, FailureKind::Exit, spent(2), 1_501), "too late");
+        assert!(is_worth(&RetryPolicy { total_ms: None, ..policy }, FailureKind::Exit, spent(2), Ms::MAX));
     }
 
     #[test]

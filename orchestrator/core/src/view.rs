@@ -73,6 +73,23 @@ impl RunHead {
         if self.state == RunState::Running && self.evaluated_seq >= self.wake_seq { "waiting" } else { self.state.as_str() }
     }
 
+    /// Whether steps that were asked for go on: their attempts are tried again, their results taken. A held run only holds
+    /// what would begin; a run that is ending begins nothing but what its `on_exit` asks for.
+    #[must_use]
+    pub const fn goes_on(&self) -> bool {
+        self.state.goes_on() || self.evaluates_exit()
+    }
+
+    /// Whether an attempt or a try may be begun now.
+    #[must_use]
+    pub const fn begins(&self) -> bool {
+        matches!(self.state, RunState::Running) || self.evaluates_exit()
+    }
+
+    const fn evaluates_exit(&self) -> bool {
+        matches!(self.state, RunState::Ending) && self.exit_from.is_some() && !self.exit_over
+    }
+
     /// The part that the fold determines, for comparing a stored row with its journal (I17).
     #[must_use]
     pub fn folded(&self) -> Self {
@@ -150,8 +167,10 @@ pub enum StepKind {
     Approval(ApprovalStep),
     /// Another run.
     Child {
-        /// Its id, derived from this run, the call and the fence.
+        /// Its id, derived from this run, the call and the event that opened the step: [`RunId::of_child`].
         run: RunId,
+        /// Whether it is known to be there.
+        made: bool,
         /// What becomes of it when nobody waits for it.
         on_cancel: OnCancel,
         /// Why it is being cancelled; the step is answered when it is over.
@@ -189,6 +208,10 @@ pub struct Tries {
     pub retry_at: Option<Ms>,
     /// When the first one of this budget was due.
     pub since: Ms,
+    /// Number of the event that opened this life of the step: every try of one life carries the same idempotency key.
+    pub base: u64,
+    /// Whether a try was begun and what came of it is not recorded.
+    pub under_way: bool,
 }
 
 /// An approval's own state.
@@ -208,8 +231,25 @@ pub struct ApprovalStep {
     pub remind_ms: Option<u64>,
     /// Reminders so far.
     pub reminded: u32,
+    /// When the next reminder is due.
+    pub remind_at: Option<Ms>,
+    /// Whom to ask, too, and when; until that was done.
+    pub escalate: Option<Escalating>,
+    /// Connection through which people are told, where it names one.
+    pub notify: Option<String>,
     /// What was decided so far, oldest first.
     pub votes: Vec<CastVote>,
+}
+
+/// More people who are to be asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Escalating {
+    /// After so many milliseconds from when the step was opened.
+    pub after_ms: u64,
+    /// When.
+    pub at: Ms,
+    /// Roles that may decide from then on, too.
+    pub to: Vec<String>,
 }
 
 /// One decision of a person.
@@ -264,6 +304,12 @@ pub struct JobStep {
     pub since: Ms,
     /// Attempts with a fence up to this one belong to an earlier life of the step: they cannot answer it.
     pub base_fence: u64,
+    /// Attempts of earlier lives of the step that are not over: the first one of this life is launched when they are (promise 2).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub behind: Vec<AttemptId>,
+    /// When its host first said that the newest attempt lives, while it was not heard of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alive_since: Option<Ms>,
     /// What an attempt may use.
     pub budget: Option<Budget>,
     /// How the newest attempt is bounded.

@@ -29,7 +29,14 @@ pub(super) fn on_attempt(view: &mut View, event: &Event) -> Result<(), IllegalTr
             }
         }
         EventBody::AttemptStarted { attempt } | EventBody::AttemptRevived { attempt } => {
-            move_to(row_mut(view, attempt)?, AttemptState::Running)?
+            let row = row_mut(view, attempt)?;
+            move_to(row, AttemptState::Running)?;
+            let call = row.call;
+            job_mut(view, call)?.alive_since = None;
+        }
+        EventBody::AttemptAlive { attempt } => {
+            let call = row_mut(view, attempt)?.call;
+            job_mut(view, call)?.alive_since = Some(event.at);
         }
         EventBody::AttemptSuspect { attempt, .. } => move_to(row_mut(view, attempt)?, AttemptState::Suspect)?,
         EventBody::AttemptResult { attempt, digest, failure, .. } => {
@@ -47,6 +54,11 @@ pub(super) fn on_attempt(view: &mut View, event: &Event) -> Result<(), IllegalTr
             let row = row_mut(view, attempt)?;
             row.state = row.state.to(AttemptState::Stopped)?;
             row.debt = false;
+            let call = row.call;
+            // The step may be of another kind by now: a reset has forgotten the one that this attempt was made for.
+            if let Ok(job) = job_mut(view, call) {
+                job.behind.retain(|id| id != attempt);
+            }
         }
         EventBody::StopUnverified { attempt } => row_mut(view, attempt)?.debt = true,
         _ => return Err(MISSING),
@@ -67,11 +79,15 @@ fn attempt_scheduled(
     fence: u64,
 ) -> Result<(), IllegalTransition> {
     let deadline_at = view.steps.get(&call).ok_or(MISSING)?.deadline_at;
+    let before = view.attempts.values().filter(|row| row.call == call && !row.state.is_over());
+    let behind = before.map(|row| row.id.clone()).collect();
     let job = job_mut(view, call)?;
     job.attempt = Some(attempt.clone());
     job.number = number;
     job.used += 1;
     job.retry_at = None;
+    job.behind = behind;
+    job.alive_since = None;
     let run = view.run.as_mut().ok_or(MISSING)?;
     if fence <= run.fence {
         return Err(IllegalTransition { what: "fence", from: "one", to: "a lower one" });

@@ -1,6 +1,8 @@
 //! The fold: `apply(view, event)`. The only place where rows change; deciding and replaying both go through it.
 
 mod attempt;
+mod kind;
+mod outside;
 mod run;
 mod step;
 
@@ -39,7 +41,15 @@ pub fn apply(view: &mut View, event: &Event) -> Result<(), IllegalTransition> {
             view.steps.get_mut(call).ok_or(MISSING)?.kept += 1;
             Ok(())
         }
-        EventBody::CancelRequested { .. } => Ok(()),
+        EventBody::CancelRequested { .. } | EventBody::NoticeSent { .. } | EventBody::NoticeFailed { .. } => Ok(()),
+        EventBody::TryStarted { .. }
+        | EventBody::TryFailed { .. }
+        | EventBody::ChildStarted { .. }
+        | EventBody::ChildStopping { .. }
+        | EventBody::EventReceived { .. }
+        | EventBody::ApprovalVoted { .. }
+        | EventBody::ApprovalReminded { .. }
+        | EventBody::ApprovalEscalated { .. } => outside::on_outside(view, event),
         _ => attempt::on_attempt(view, event),
     }
 }

@@ -126,8 +126,7 @@ fn result(draft: &mut Draft, id: &AttemptId, facts: &CallbackFacts, said: &Resul
 fn revivable(draft: &Draft, id: &AttemptId) -> Result<bool, Refusal> {
     let attempt = draft.attempt(id)?;
     let given_up = matches!(attempt.state, AttemptState::Lost | AttemptState::Interrupted);
-    let step = draft.step(attempt.call)?;
-    if !given_up || !step.is_open() || !draft.run()?.state.goes_on() {
+    if !given_up || !draft.answers(id)? || !draft.run()?.goes_on() {
         return Ok(false);
     }
     let newest = draft.job(attempt.call)?.attempt.as_ref();
@@ -183,16 +182,21 @@ const fn late_message(state: AttemptState) -> &'static str {
 pub(super) fn wait(draft: &mut Draft, id: &WaitId, digest: &str, answer: &Result<Value, String>) -> Result<(), Refusal> {
     let found = draft.view.steps.values().find(|step| matches!(&step.kind, StepKind::Wait { wait } if wait == id));
     let step = found.ok_or(Refusal::NotFound)?;
-    let (call, open) = (step.call, step.is_open());
+    let (call, open, same) = (step.call, step.is_open(), step.answer_digest.as_deref() == Some(digest));
+    let answered = step.answer_digest.is_some();
     if let Some(prior) = draft.view.prior.clone() {
-        return repeated(draft, prior);
+        // What was late for an earlier life of the step may answer this one.
+        let late = prior.outcome == CallbackOutcome::Late.as_str();
+        if !(late && (open || same)) {
+            return repeated(draft, prior);
+        }
     }
     if !open {
-        if step.answer_digest.as_deref() == Some(digest) {
+        if same {
             draft.answer(CallbackOutcome::Duplicate, Some("the answer was accepted before".to_owned()));
             return Ok(());
         }
-        let (outcome, message) = if step.answer_digest.is_some() {
+        let (outcome, message) = if answered {
             (CallbackOutcome::Conflict, "another answer was accepted before; it stands")
         } else {
             (CallbackOutcome::Late, "the wait was closed before the answer came")
@@ -204,7 +208,25 @@ pub(super) fn wait(draft: &mut Draft, id: &WaitId, digest: &str, answer: &Result
         Ok(value) => {
             draft.remember(id.as_str(), digest.to_owned(), digest, CallbackOutcome::Accepted, false);
             draft.answer(CallbackOutcome::Accepted, None);
-            draft.complete(call, value::answered(value), Some(digest.to_owned()))
+            draft.complete(call, value::answered(value, None), Some(digest.to_owned()))
         }
     }
+}
+
+/// A person answers a wait as themselves. The same again changes nothing.
+pub(super) fn answer_wait(draft: &mut Draft, call: u32, digest: &str, answer: &Result<Value, String>, actor: &str) -> Result<(), Refusal> {
+    let step = draft.step(call)?;
+    let StepKind::Wait { wait } = &step.kind else { return Err(Refusal::NotFound) };
+    let (wait, open) = (wait.clone(), step.is_open());
+    let refused = |code, message: String| Reply::Refused { code, message };
+    match answer {
+        _ if step.answer_digest.as_deref() == Some(digest) => draft.reply = Reply::Nothing,
+        _ if !open => draft.reply = refused("closed", "the wait is not open any more".to_owned()),
+        Err(message) => draft.reply = refused("invalid", message.clone()),
+        Ok(value) => {
+            draft.remember(wait.as_str(), digest.to_owned(), digest, CallbackOutcome::Accepted, false);
+            draft.complete(call, value::answered(value, Some(actor)), Some(digest.to_owned()))?;
+        }
+    }
+    Ok(())
 }

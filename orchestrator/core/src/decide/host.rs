@@ -7,8 +7,10 @@ use crate::event::EventBody;
 use crate::failure::{Failure, FailureKind};
 use crate::ids::{AttemptId, Ms};
 use crate::input::{Stopped, Verdict};
+use crate::limits;
 use crate::retry;
 use crate::state::{AttemptState, StopReason};
+use crate::view::RunHead;
 
 /// What came of an attempt to stop a job. It is asked again until the host says that nothing is left.
 pub(super) fn stop_ended(draft: &mut Draft, id: &AttemptId, outcome: &Result<Stopped, Failure>) -> Result<(), Refusal> {
@@ -35,7 +37,11 @@ pub(super) fn stopped(draft: &mut Draft, id: &AttemptId, evidence: &str) -> Resu
     draft.emit(EventBody::AttemptStopped { attempt: id.clone(), evidence: evidence.to_owned() })?;
     draft.drop_work(Work::Timer(Timer::StopAnswer(id.clone())));
     draft.drop_work(Work::Stop(id.clone()));
-    if !draft.step(call)?.is_open() {
+    if !draft.answers(id)? {
+        // An attempt of the step's present life may have waited for this.
+        if let Some(newest) = draft.job(call).ok().filter(|_| draft.run().is_ok_and(RunHead::begins)).and_then(|job| job.attempt.clone()) {
+            draft.launch_if_ready(call, &newest);
+        }
         return Ok(());
     }
     let failure = Failure::new(reason.failure(), format!("ended early ({}); verified: {evidence}", reason.as_str()));
@@ -56,7 +62,8 @@ pub(super) fn probed(draft: &mut Draft, id: &AttemptId, verdict: &Result<Verdict
     let lost = |kind, message: &str| Failure::new(kind, message);
     let failure = match verdict {
         // Out of reach is a state, never a verdict; a live tree goes on, and its result is collected by a later probe.
-        Err(_) | Ok(Verdict::Alive | Verdict::HasResult) => return again(draft, id),
+        Err(_) | Ok(Verdict::Unheard | Verdict::HasResult) => return again(draft, id),
+        Ok(Verdict::Alive) => return alive(draft, id),
         Ok(Verdict::Gone) => lost(FailureKind::Lost, "the host says that nothing of the job is left, and there is no result"),
         Ok(Verdict::Unknown) => lost(FailureKind::Lost, "the host does not know the attempt"),
         Ok(Verdict::Sealed) => lost(FailureKind::Lost, "the attempt was sealed on the host"),
@@ -65,6 +72,27 @@ pub(super) fn probed(draft: &mut Draft, id: &AttemptId, verdict: &Result<Verdict
     draft.emit(EventBody::AttemptFailed { attempt: id.clone(), failure: failure.clone() })?;
     draft.quiet(id);
     draft.after_failure(id, None, &failure, None)
+}
+
+/// A live tree is adopted, and ended if it is still silent past its limit (F034, F109).
+fn alive(draft: &mut Draft, id: &AttemptId) -> Result<(), Refusal> {
+    let job = draft.job(draft.attempt(id)?.call)?;
+    let limit = super::timer::patience_ms(job.limits.heartbeat_ms).max(limits::STALLED_MS);
+    match job.alive_since {
+        None => draft.emit(EventBody::AttemptAlive { attempt: id.clone() })?,
+        Some(since) if since.saturating_add_unsigned(limit) <= draft.now => return draft.stop_attempt(id, StopReason::Stalled),
+        Some(_) => {}
+    }
+    again(draft, id)
+}
+
+/// An attempt is to be ended early, as whoever watches it says. One that is over, or being ended, stays as it is.
+pub(super) fn stop(draft: &mut Draft, id: &AttemptId, reason: StopReason) -> Result<(), Refusal> {
+    if !draft.attempt(id)?.state.is_on_host() || !draft.answers(id)? {
+        draft.reply = Reply::Nothing;
+        return Ok(());
+    }
+    draft.stop_attempt(id, reason)
 }
 
 fn again(draft: &mut Draft, id: &AttemptId) -> Result<(), Refusal> {

@@ -17,7 +17,13 @@ use crate::view::Handed;
 pub(super) fn starting(draft: &mut Draft, id: &AttemptId, handed: &Handed, slots: Option<u32>) -> Result<(), Refusal> {
     let open = draft.view.host_open.unwrap_or(0);
     let attempt = draft.attempt(id)?;
+    let held = !draft.run()?.begins() || draft.job(attempt.call).is_ok_and(|job| !job.behind.is_empty());
     match attempt.state {
+        // Put again when the run goes on, or when what is in the way is over.
+        AttemptState::Scheduled if held => {
+            draft.reply = Reply::Nothing;
+            return Ok(());
+        }
         AttemptState::Scheduled if slots.is_some_and(|slots| open >= slots) => {
             draft.reply = Reply::NoSlot;
             return Ok(());

@@ -1,13 +1,21 @@
 //! `decide(view, input) -> {events, effects, reply} | refusal`: every decision of the engine. One file per kind of input.
 
 mod advance;
+mod approval;
 mod callback;
 mod cancel;
+mod child;
 mod draft;
+mod event;
 mod host;
 mod launch;
+mod notice;
 mod schedule;
 mod timer;
+mod tries;
+
+pub use approval::may_decide;
+pub use event::subject as event_subject;
 
 use crate::effect::Effect;
 use crate::event::Event;
@@ -123,7 +131,7 @@ pub enum Reply {
     },
     /// What an operator asked for is not possible; nothing was changed.
     Refused {
-        /// `not_now`, `wrong_revision`, `not_allowed`, `comment_required`, `already_decided`, `closed`, `changed`, `not_found`.
+        /// `not_now`, `wrong_revision`, `not_allowed`, `comment_required`, `already_decided`, `closed`, `changed`, `invalid`, `not_found`.
         code: &'static str,
         /// For people.
         message: String,
@@ -177,15 +185,15 @@ pub fn decide(view: View, input: &Input) -> Result<Decided, Refusal> {
         | InputBody::Reset { .. }
         | InputBody::Adopt { .. }
         | InputBody::Park(_) => return Err(Refusal::NotFound),
-        InputBody::TryStarting { .. }
-        | InputBody::TryEnded { .. }
-        | InputBody::ChildMade { .. }
-        | InputBody::ChildEnded { .. }
-        | InputBody::EventArrived { .. }
-        | InputBody::Vote { .. }
-        | InputBody::AnswerWait { .. }
-        | InputBody::StopAttempt { .. }
-        | InputBody::NoticeEnded { .. } => return Err(Refusal::NotFound),
+        InputBody::TryStarting { call } => tries::starting(&mut draft, *call)?,
+        InputBody::TryEnded { call, number, outcome } => tries::ended(&mut draft, *call, *number, outcome)?,
+        InputBody::ChildMade { call, made } => child::made(&mut draft, *call, made)?,
+        InputBody::ChildEnded { call, run, answer } => child::ended(&mut draft, *call, run, answer)?,
+        InputBody::EventArrived { call, id, payload, published_at } => event::arrived(&mut draft, *call, id, payload, *published_at)?,
+        InputBody::Vote { call, vote } => approval::vote(&mut draft, *call, vote)?,
+        InputBody::AnswerWait { call, digest, answer, actor } => callback::answer_wait(&mut draft, *call, digest, answer, actor)?,
+        InputBody::StopAttempt { attempt, reason } => host::stop(&mut draft, attempt, *reason)?,
+        InputBody::NoticeEnded { what, to, result } => notice::ended(&mut draft, *what, to, result)?,
     }
     Ok(draft.finish())
 }

@@ -1,7 +1,7 @@
 //! What is due.
 
 use super::draft::Draft;
-use super::{Refusal, Reply};
+use super::{Refusal, Reply, approval, tries};
 use crate::effect::{Timer, Work};
 use crate::event::EventBody;
 use crate::failure::{Failure, FailureKind};
@@ -21,7 +21,9 @@ pub(super) fn due(draft: &mut Draft, timer: &Timer) -> Result<(), Refusal> {
         Timer::Started(id) => silent(draft, id, AttemptState::Launched),
         Timer::Heartbeat(id) => heartbeat(draft, id),
         Timer::StopAnswer(id) => stop_answer(draft, id),
-        Timer::Remind(_) | Timer::Escalate(_) | Timer::Exit | Timer::Overdue => Err(Refusal::NotFound),
+        Timer::Remind(call) => approval::remind_due(draft, *call),
+        Timer::Escalate(call) => approval::escalate_due(draft, *call),
+        Timer::Exit | Timer::Overdue => Err(Refusal::NotFound),
     }
 }
 
@@ -64,15 +66,16 @@ fn step(draft: &mut Draft, call: u32) -> Result<(), Refusal> {
             let failure = Failure::new(FailureKind::TimedOut, "nobody answered in time");
             draft.complete(call, value::unanswered(&failure), None)
         }
-        StepKind::Job(_) => draft.stop_step(call, StopReason::TimedOut),
-        _ => Err(Refusal::NotFound),
+        _ => draft.stop_step(call, StopReason::TimedOut),
     }
 }
 
+/// Another attempt or try is due. What is held waits for whoever lets the run go on.
 fn retry(draft: &mut Draft, call: u32) -> Result<(), Refusal> {
-    match draft.job(call)?.retry_at {
+    let StepKind::Job(job) = &draft.step(call)?.kind else { return tries::retry_due(draft, call) };
+    match job.retry_at {
         Some(due_at) if draft.now < due_at => early(draft, Timer::Retry(call), due_at),
-        Some(_) if draft.step(call)?.is_open() && draft.run()?.state.goes_on() => draft.schedule_attempt(call),
+        Some(_) if draft.step(call)?.is_open() && draft.run()?.begins() => draft.schedule_attempt(call),
         _ => nothing(draft),
     }
 }
@@ -89,11 +92,14 @@ fn silent(draft: &mut Draft, id: &AttemptId, expected: AttemptState) -> Result<(
 }
 
 fn heartbeat(draft: &mut Draft, id: &AttemptId) -> Result<(), Refusal> {
+    if draft.attempt(id)?.state != AttemptState::Running {
+        return nothing(draft);
+    }
     let every = draft.job(draft.attempt(id)?.call)?.limits.heartbeat_ms;
     // A sign of life from a time that is yet to come was seen before the clock went back (F032).
     let seen = draft.view.last_seen.map_or(Ms::MIN, |seen| seen.min(draft.now));
     match seen.saturating_add_unsigned(patience_ms(every)) {
-        until if draft.attempt(id)?.state == AttemptState::Running && until > draft.now => {
+        until if until > draft.now => {
             draft.put(Work::Timer(Timer::Heartbeat(id.clone())), until);
             Ok(())
         }
@@ -110,11 +116,14 @@ pub(super) const fn patience_ms(heartbeat_ms: u64) -> u64 {
 /// The step is answered although the end could not be verified: a visible debt of the host.
 fn stop_answer(draft: &mut Draft, id: &AttemptId) -> Result<(), Refusal> {
     let attempt = draft.attempt(id)?;
-    let (call, reason) = (attempt.call, attempt.stopping.unwrap_or(StopReason::Cancelled));
-    if attempt.state != AttemptState::Stopping || !draft.step(call)?.is_open() {
+    let reason = attempt.stopping.unwrap_or(StopReason::Cancelled);
+    if attempt.state != AttemptState::Stopping || attempt.debt {
         return nothing(draft);
     }
     draft.emit(EventBody::StopUnverified { attempt: id.clone() })?;
+    if !draft.answers(id)? {
+        return Ok(());
+    }
     let failure = Failure::new(reason.failure(), format!("ended early ({}); not verified yet", reason.as_str()));
     draft.complete_job(id, None, Some(&failure), Some(false))
 }

@@ -3,6 +3,8 @@
 mod end;
 mod steps;
 
+pub(super) use steps::stopped;
+
 use super::{CallbackOutcome, CallbackRecord, Decided, Refusal, Reply};
 use crate::apply::apply;
 use crate::effect::{Effect, Work};
