@@ -236,7 +236,7 @@ fn every_verdict_of_a_probe() {
         assert_eq!(scene.world.state(1).as_str(), kind);
         assert!(scene.world.is_due(&Work::Timer(Timer::Retry(1))));
     }
-    for verdict in [Ok(Verdict::Alive), Ok(Verdict::HasResult), Err(make::failure(FailureKind::Unreachable))] {
+    for verdict in [Ok(Verdict::Unheard), Ok(Verdict::HasResult), Err(make::failure(FailureKind::Unreachable))] {
         let mut scene = Scene::job_in(AttemptState::Suspect);
         let length = scene.world.journal.len();
         for _ in 0..20 {

@@ -10,7 +10,7 @@ use sortie_core::call::{CallSpec, HostSelector, JobSpec};
 use sortie_core::decide::Reply as Decision;
 use sortie_core::event::EventBody;
 use sortie_core::failure::{Failure, FailureKind};
-use sortie_core::host::Host;
+use sortie_core::host::{CallbackMode, Host};
 use sortie_core::ids::{AttemptId, RunId};
 use sortie_core::input::{InputBody, LaunchOutcome, Scope, Stopped, Verdict};
 use sortie_core::view::{Attempt, Step};
@@ -91,7 +91,7 @@ impl Driver {
         let verdict = match self.ask_host_of(&attempt, Verb::Collect { attempt: id.to_string(), after_seq: 0 }).await? {
             Ok(Reply::Collected { view, posts, .. }) => {
                 self.take(id, &posts).await?;
-                Ok(verdict(view.phase))
+                Ok(verdict(view.phase, self.is_collected_from(&attempt).await?))
             }
             Ok(other) => Err(unexpected(&other)),
             Err(error) => Err(Failure::new(error.kind, error.message)),
@@ -156,6 +156,12 @@ impl Driver {
         }
     }
 
+    /// Whether it is in order that an attempt on its host is not heard of between two probes.
+    async fn is_collected_from(&self, attempt: &Attempt) -> Result<bool, NotDone> {
+        let Some(handed) = &attempt.handed else { return Ok(false) };
+        Ok(self.parts().store.host(&handed.host).await?.is_some_and(|host| host.callbacks != CallbackMode::Push))
+    }
+
     async fn ask_host_of(&self, attempt: &Attempt, verb: Verb) -> Result<Result<Reply, AskError>, NotDone> {
         let Some(handed) = &attempt.handed else { return Err(NotDone::Never(format!("{} was never handed to a host", attempt.id))) };
         match self.parts().store.host(&handed.host).await? {
@@ -208,8 +214,9 @@ fn stopped(view: &AttemptView) -> Stopped {
     if proven { Stopped::Gone { evidence: format!("the host says: {}", phase_text(view.phase)) } } else { Stopped::Alive }
 }
 
-const fn verdict(phase: Phase) -> Verdict {
+const fn verdict(phase: Phase, collected: bool) -> Verdict {
     match phase {
+        Phase::Running if collected => Verdict::Unheard,
         Phase::Claimed | Phase::Running | Phase::Stopping | Phase::Orphaned => Verdict::Alive,
         Phase::Finished | Phase::Acked => Verdict::HasResult,
         Phase::Gone => Verdict::Gone,

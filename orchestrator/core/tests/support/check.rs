@@ -115,7 +115,12 @@ impl Wakers<'_> {
         }
         assert_ne!(self.head.state, RunState::Ending, "a run is ending and {:?} is not being ended", row.state);
         self.of_deadline(step);
+        let held = matches!(self.head.state, RunState::Paused | RunState::Parked);
         let waker = match row.state {
+            // Whoever lets the run go on puts these again.
+            AttemptState::Scheduled if held => return,
+            state if held && state.is_over() => return,
+            AttemptState::Scheduled if !job.behind.is_empty() => return,
             AttemptState::Scheduled | AttemptState::Launching | AttemptState::LaunchUnknown => Work::Launch(id),
             AttemptState::Launched => Work::Timer(Timer::Started(id)),
             AttemptState::Running => Work::Timer(Timer::Heartbeat(id)),
