@@ -9,6 +9,7 @@ pub mod demo;
 pub mod driver;
 pub mod envelope;
 pub mod error_code;
+pub mod explain;
 pub mod failpoint;
 pub mod http;
 pub mod launcher;

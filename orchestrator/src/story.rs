@@ -3,6 +3,7 @@
 use sortie_core::event::EventBody;
 use sortie_core::failure::Failure;
 use sortie_core::ids::AttemptId;
+use sortie_core::view::Decision;
 
 /// One line about an event, for people. Remote text in it is as it came: clean it where it is shown.
 #[must_use]
@@ -11,19 +12,52 @@ pub fn line(body: &EventBody) -> String {
         EventBody::RunCreated { flow, release, actor, .. } if *release == 0 => format!("{actor} asked for a run of {flow} (draft)"),
         EventBody::RunCreated { flow, release, actor, .. } => format!("{actor} asked for a run of {flow}, release {release}"),
         EventBody::RunStarted { .. } => "the run started".to_owned(),
-        EventBody::StepScheduled { step, spec, .. } => format!("step {step} ({}) was scheduled", spec.kind()),
-        EventBody::StepRecorded { step, spec, value, .. } => format!("step {step} ({}) is {}", spec.kind(), brief(value)),
-        EventBody::StepCompleted { call, value, .. } => format!("call {call} was answered: {}", answer(value)),
-        EventBody::RetryScheduled { call, .. } => format!("call {call} will be tried again"),
-        EventBody::CallbackKept { subject, outcome, message, .. } => format!("a callback about {subject} was kept as {outcome}: {message}"),
+        EventBody::RunPaused { actor, reason } => format!("{actor} paused the run{}", why(reason.as_deref())),
+        EventBody::RunResumed { actor, reason, .. } => format!("{actor} let the run go on{}", why(reason.as_deref())),
+        EventBody::RunReset { keep, reopen, actor, reason, .. } => {
+            format!("{actor} sent the run back: {}{}", reset(*keep, reopen), why(reason.as_deref()))
+        }
+        EventBody::TerminateRequested { actor, reason } => {
+            format!("{actor} asked for the end of the run at once{}", why(reason.as_deref()))
+        }
+        EventBody::ExitStarted { .. } => "everything that was open is stopped; on_exit runs".to_owned(),
+        EventBody::ExitFailed { failure } => format!("on_exit did not succeed{}", because(Some(failure))),
+        EventBody::RunOverdue {} => "the run takes longer than it should".to_owned(),
+        EventBody::NoticeSent { what, to } => format!("{to} was told: {}", what.as_str()),
+        EventBody::NoticeFailed { what, to, message } => format!("{to} could not be told ({}): {message}", what.as_str()),
         EventBody::CancelRequested { actor, reason } => {
-            format!("{actor} asked for the end of the run{}", reason.as_ref().map(|why| format!(": {why}")).unwrap_or_default())
+            format!("{actor} asked for the end of the run{}", why(reason.as_deref()))
         }
         EventBody::RunEnding { outcome, failure, .. } => {
             format!("the run is ending: {}{}", outcome.state().as_str(), because(failure.as_ref()))
         }
         EventBody::RunEnded { outcome } => format!("the run is over: {}", outcome.state().as_str()),
         EventBody::RunParked { failure } => format!("the run was set aside{}", because(Some(failure))),
+        _ => step_line(body),
+    }
+}
+
+fn step_line(body: &EventBody) -> String {
+    match body {
+        EventBody::StepScheduled { step, spec, .. } => format!("step {step} ({}) was scheduled", spec.kind()),
+        EventBody::StepRecorded { step, spec, value, .. } => format!("step {step} ({}) is {}", spec.kind(), brief(value)),
+        EventBody::StepCompleted { call, value, .. } => format!("call {call} was answered: {}", answer(value)),
+        EventBody::RetryScheduled { call, .. } => format!("call {call} will be tried again"),
+        EventBody::CallbackKept { subject, outcome, message, .. } => format!("a callback about {subject} was kept as {outcome}: {message}"),
+        EventBody::StepReused { step, spec, from, .. } => format!("step {step} ({}) has the answer that it had in {from}", spec.kind()),
+        EventBody::TryStarted { call, number } => format!("call {call}: try {number} was begun"),
+        EventBody::TryFailed { call, number, failure, .. } => {
+            format!("call {call}: try {number} failed{}; it will be tried again", because(Some(failure)))
+        }
+        EventBody::ChildStarted { call, run } => format!("call {call} started {run}"),
+        EventBody::EventReceived { call, id } => format!("the event {id} came for call {call}"),
+        EventBody::ApprovalVoted { call, actor, decision, comment, via, .. } => {
+            let word = if *decision == Decision::Approve { "approved" } else { "rejected" };
+            format!("{actor} {word} call {call} by {via}{}", why(comment.as_deref()))
+        }
+        EventBody::ApprovalReminded { call, number } => format!("call {call}: those who decide were reminded (reminder {number})"),
+        EventBody::ApprovalEscalated { call, to } => format!("call {call}: {} may decide from now on, too", to.join(", ")),
+        EventBody::FlowLogged { lines } => lines.iter().map(|line| format!("the flow says: {}", line.text)).collect::<Vec<_>>().join("; "),
         _ => attempt_line(body),
     }
 }
@@ -49,6 +83,9 @@ fn attempt_line(body: &EventBody) -> String {
         EventBody::AttemptResult { attempt, via, failure, .. } => {
             format!("the result of {} was accepted by {via}{}", short(attempt), because(failure.as_ref()))
         }
+        EventBody::ResultAdopted { attempt, failure, actor, .. } => {
+            format!("{actor} took the late result of {}{}", short(attempt), because(failure.as_ref()))
+        }
         EventBody::AttemptFailed { attempt, failure } => format!("{} failed{}", short(attempt), because(Some(failure))),
         EventBody::AttemptStopping { attempt, reason } => format!("{} is being ended: {}", short(attempt), reason.as_str()),
         EventBody::AttemptStopped { attempt, evidence } => format!("{} is verified to be gone: {evidence}", short(attempt)),
@@ -61,6 +98,20 @@ fn attempt_line(body: &EventBody) -> String {
 fn short(attempt: &AttemptId) -> String {
     let text = attempt.as_str();
     format!("att_..{}", &text[text.len().saturating_sub(6)..])
+}
+
+/// What people gave as their reason.
+fn why(reason: Option<&str>) -> String {
+    reason.map(|text| format!(": {text}")).unwrap_or_default()
+}
+
+fn reset(keep: u32, reopen: &[u32]) -> String {
+    let calls: Vec<String> = reopen.iter().map(u32::to_string).collect();
+    match (keep, calls.as_slice()) {
+        (0, _) => "every step is forgotten".to_owned(),
+        (keep, []) => format!("what was asked for after call {keep} is forgotten"),
+        (keep, calls) => format!("call {} is opened anew, what was asked for after call {keep} is forgotten", calls.join(", ")),
+    }
 }
 
 fn because(failure: Option<&Failure>) -> String {

@@ -20,6 +20,7 @@ fn samples() -> Vec<EventBody> {
         json!({ "step_scheduled": { "call": 1, "step": "s", "spec": job, "deadline_at": 5 } }),
         json!({ "step_scheduled": { "call": 2, "step": "w", "spec": { "wait": {} }, "deadline_at": 5, "wait": wait } }),
         json!({ "step_recorded": { "call": 3, "step": "n", "spec": { "now": {} }, "value": 7 } }),
+        json!({ "step_reused": { "call": 3, "step": "n", "spec": { "read": { "of": 1, "what": "progress" } }, "value": 7, "from": run } }),
         json!({ "step_completed": { "call": 2, "value": { "due_at": 1 }, "digest": DIGEST } }),
         json!({ "attempt_scheduled": { "attempt": attempt, "call": 1, "number": 1, "fence": 1 } }),
         json!({ "attempt_launching": { "attempt": attempt, "handed": handed } }),
@@ -35,6 +36,24 @@ fn samples() -> Vec<EventBody> {
         json!({ "attempt_stopped": { "attempt": attempt, "evidence": "gone" } }),
         json!({ "stop_unverified": { "attempt": attempt } }),
         json!({ "retry_scheduled": { "call": 1, "after": attempt, "due_at": 11 } }),
+        json!({ "try_started": { "call": 4, "number": 1 } }),
+        json!({ "try_failed": { "call": 4, "number": 1, "failure": failure, "due_at": 7 } }),
+        json!({ "child_started": { "call": 5, "run": run } }),
+        json!({ "event_received": { "call": 6, "id": "e-1" } }),
+        json!({ "approval_voted": { "call": 7, "actor": "ann", "decision": "approve", "comment": "fine", "revision": 9, "via": "link" } }),
+        json!({ "approval_reminded": { "call": 7, "number": 1 } }),
+        json!({ "approval_escalated": { "call": 7, "to": ["leads"] } }),
+        json!({ "result_adopted": { "attempt": attempt, "digest": DIGEST, "result": {}, "failure": failure, "actor": "ann" } }),
+        json!({ "flow_logged": { "lines": [{ "after_call": 1, "text": "hello" }] } }),
+        json!({ "run_paused": { "actor": "ann", "reason": "lunch" } }),
+        json!({ "run_resumed": { "actor": "ann", "reason": null, "deadline_at": 5 } }),
+        json!({ "run_reset": { "keep": 1, "reopen": [1], "actor": "ann", "reason": null, "deadline_at": 5 } }),
+        json!({ "terminate_requested": { "actor": "ann", "reason": null } }),
+        json!({ "exit_started": { "deadline_at": 5 } }),
+        json!({ "exit_failed": { "failure": failure } }),
+        json!({ "run_overdue": {} }),
+        json!({ "notice_sent": { "what": "dead", "to": "chat" } }),
+        json!({ "notice_failed": { "what": "dead", "to": "chat", "message": "no route" } }),
         json!({ "callback_kept": { "subject": attempt, "call": 1, "outcome": "late", "digest": DIGEST, "message": "m" } }),
         json!({ "cancel_requested": { "actor": "operator", "reason": null } }),
         json!({ "run_ending": { "outcome": "failed", "value": null, "failure": failure } }),
@@ -92,6 +111,6 @@ fn times_are_rfc_3339_and_what_a_flow_said_stays_as_it_is() {
     assert_eq!(events[0]["at"], "2023-11-14T22:13:20.000Z");
     assert_eq!(events[0]["data"]["deadline_at"], "1970-01-01T00:00:00.005Z");
     assert_eq!(events[0]["data"]["input"], json!({ "deadline_at": 5 }));
-    assert_eq!(events[5]["data"]["value"], json!({ "due_at": 1 }));
-    assert_eq!(events[7]["data"]["handed"]["expires_at"], "1970-01-01T00:00:02.000Z");
+    assert_eq!(events[6]["data"]["value"], json!({ "due_at": 1 }));
+    assert_eq!(events[8]["data"]["handed"]["expires_at"], "1970-01-01T00:00:02.000Z");
 }

@@ -1,0 +1,87 @@
+//! One reading of a run, as the explanation needs it.
+
+use sortie_core::call::CallSpec;
+use sortie_core::ids::{AttemptId, Ms};
+use sortie_core::view::{Attempt, RunHead, Step};
+use sortie_store::model::{Beat, CallbackRow, Claim};
+use std::collections::BTreeMap;
+
+/// The rows.
+pub struct Facts<'a> {
+    /// The run.
+    pub head: &'a RunHead,
+    /// Its steps, in call order.
+    pub steps: &'a [Step],
+    /// Its attempts, in order of their fence.
+    pub attempts: &'a [Attempt],
+    /// Its due work, soonest first.
+    pub due: &'a [Claim],
+    /// The newest heartbeat or progress of each attempt.
+    pub beats: &'a BTreeMap<AttemptId, Beat>,
+    /// Callbacks that were remembered, oldest first.
+    pub callbacks: &'a [CallbackRow],
+    /// What each open step asked for, by call.
+    pub specs: &'a BTreeMap<u32, Scheduled>,
+    /// Hosts by name, with what is open on them.
+    pub hosts: &'a BTreeMap<String, HostFacts>,
+    /// Its place among those that wait for the same, where it is queued.
+    pub place: Option<Place>,
+    /// Who holds it and why, where somebody does: a sentence.
+    pub held: Option<String>,
+    /// Now.
+    pub now: Ms,
+}
+
+/// What a step asked for, and when.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scheduled {
+    /// When.
+    pub at: Ms,
+    /// What.
+    pub spec: CallSpec,
+}
+
+/// A host.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HostFacts {
+    /// Jobs that may run on it at once.
+    pub slots: Option<u32>,
+    /// Attempts on it that are not over.
+    pub open: u32,
+    /// Its labels.
+    pub labels: Vec<String>,
+}
+
+impl HostFacts {
+    /// Whether every slot is taken.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.slots.is_some_and(|slots| self.open >= slots)
+    }
+}
+
+/// Where a queued run stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// Runs with the same limit that have started and are not over.
+    pub running: usize,
+    /// Queued runs with the same limit that go first.
+    pub ahead: usize,
+    /// Open runs of older releases of its flow.
+    pub older: usize,
+    /// Whether there are more runs than were looked at, so that the numbers are at least so large.
+    pub at_least: bool,
+}
+
+impl Facts<'_> {
+    /// An attempt of this run.
+    pub(super) fn attempt(&self, id: &AttemptId) -> Option<&Attempt> {
+        self.attempts.iter().find(|attempt| attempt.id == *id)
+    }
+
+    /// The host that an attempt was handed to.
+    pub(super) fn host_of(&self, attempt: &Attempt) -> Option<(&str, Option<&HostFacts>)> {
+        let name = attempt.handed.as_ref()?.host.as_str();
+        Some((name, self.hosts.get(name)))
+    }
+}
