@@ -1,7 +1,7 @@
 //! What is known of a job on its host.
 
-use super::words::{ago, span};
 use super::Facts;
+use super::words::{ago, span};
 use crate::clock::rfc3339;
 use serde::Serialize;
 use serde_json::Value;
@@ -77,8 +77,12 @@ fn doing(facts: &Facts<'_>, step: &Step, row: &Attempt, silent_ms: Option<u64>) 
     let full = facts.host_of(row).and_then(|(_, known)| known).is_some_and(super::HostFacts::is_full);
     let last = silent_ms.map_or_else(|| "nothing was heard of it so far".to_owned(), |ms| format!("last heard of {} ago", span(ms)));
     match row.state {
-        AttemptState::Scheduled if row.handed.is_some() && full => format!("every slot of {host} is taken; it is launched when one becomes free."),
-        AttemptState::Scheduled if row.handed.is_some() => format!("{host} could not be reached; it is tried again until the launch limit of {}.", launch_limit(step)),
+        AttemptState::Scheduled if row.handed.is_some() && full => {
+            format!("every slot of {host} is taken; it is launched when one becomes free.")
+        }
+        AttemptState::Scheduled if row.handed.is_some() => {
+            format!("{host} could not be reached; it is tried again until the launch limit of {}.", launch_limit(step))
+        }
         AttemptState::Scheduled => waits_for_host(facts),
         AttemptState::Launching => format!("it is being launched on {host}, since {}.", ago(row.scheduled_at, facts.now)),
         AttemptState::LaunchUnknown => format!("the answer to its launch on {host} was lost; the host is asked whether it runs."),
@@ -89,7 +93,10 @@ fn doing(facts: &Facts<'_>, step: &Step, row: &Attempt, silent_ms: Option<u64>) 
             let why = row.stopping.map_or("stopped", |reason| reason.as_str());
             format!("it is being ended on {host} ({why}); that has to be verified first.")
         }
-        state => format!("it is over ({}).", serde_json::to_value(state).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()),
+        state => format!(
+            "it is over ({}).",
+            serde_json::to_value(state).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
+        ),
     }
 }
 

@@ -1,8 +1,8 @@
 //! The one sentence about a run.
 
+use super::Facts;
 use super::step::StepFacts;
 use super::words::{ago, count};
-use super::Facts;
 use sortie_core::ids::Ms;
 use sortie_core::state::RunState;
 
@@ -26,10 +26,13 @@ pub(super) fn of(facts: &Facts<'_>, steps: &[StepFacts]) -> String {
 }
 
 fn because(facts: &Facts<'_>) -> String {
-    facts.head.failure.as_ref().map_or_else(|| "of a reason that was not recorded".to_owned(), |failure| {
-        let first = failure.message.lines().next().unwrap_or("").trim_end_matches('.').to_owned();
-        if first.is_empty() { failure.kind.to_string() } else { format!("{}: {first}", failure.kind) }
-    })
+    facts.head.failure.as_ref().map_or_else(
+        || "of a reason that was not recorded".to_owned(),
+        |failure| {
+            let first = failure.message.lines().next().unwrap_or("").trim_end_matches('.').to_owned();
+            if first.is_empty() { failure.kind.to_string() } else { format!("{}: {first}", failure.kind) }
+        },
+    )
 }
 
 fn waiting(steps: &[StepFacts]) -> String {
@@ -46,7 +49,10 @@ fn ending(facts: &Facts<'_>, steps: &[StepFacts]) -> String {
     let how = facts.head.ending.map_or("over", |outcome| outcome.state().as_str());
     match (steps.len(), facts.head.exit_from) {
         (0, None) => format!("It is ending as {how}."),
-        (open, None) => format!("It is ending as {how}; {} first.", if open == 1 { "1 open step is stopped".to_owned() } else { format!("{open} open steps are stopped") }),
+        (open, None) => format!(
+            "It is ending as {how}; {} first.",
+            if open == 1 { "1 open step is stopped".to_owned() } else { format!("{open} open steps are stopped") }
+        ),
         (0, Some(_)) => format!("It is ending as {how}; its on_exit runs."),
         (open, Some(_)) => format!("It is ending as {how}; its on_exit waits for {}.", count(open, "step")),
     }

@@ -60,7 +60,17 @@ fn failed(facts: &Facts<'_>, run: &str, next: &mut Vec<Next>) {
     let kind = facts.head.failure.as_ref().map(|failure| failure.kind);
     let host = facts.attempts.last().and_then(|attempt| attempt.handed.as_ref()).map(|handed| handed.host.as_str());
     match (kind, host) {
-        (Some(FailureKind::Unreachable | FailureKind::Auth | FailureKind::HostKey | FailureKind::WrongMachine | FailureKind::NotStarted | FailureKind::Refused), Some(host)) => {
+        (
+            Some(
+                FailureKind::Unreachable
+                | FailureKind::Auth
+                | FailureKind::HostKey
+                | FailureKind::WrongMachine
+                | FailureKind::NotStarted
+                | FailureKind::Refused,
+            ),
+            Some(host),
+        ) => {
             next.push(Next::look(&["host", "test", host]));
         }
         (Some(FailureKind::NoHost), _) => next.push(Next::look(&["host", "list"])),
@@ -69,7 +79,8 @@ fn failed(facts: &Facts<'_>, run: &str, next: &mut Vec<Next>) {
         _ => {}
     }
     if kind == Some(FailureKind::Child)
-        && let Some(child) = facts.steps.iter().rev().find_map(|step| if let StepKind::Child { run, .. } = &step.kind { Some(run) } else { None })
+        && let Some(child) =
+            facts.steps.iter().rev().find_map(|step| if let StepKind::Child { run, .. } = &step.kind { Some(run) } else { None })
     {
         next.push(Next::look(&["runs", "explain", child.as_str()]));
     }
@@ -83,13 +94,17 @@ fn open(facts: &Facts<'_>, run: &str, step: &Step, next: &mut Vec<Next>) {
             if !matches!(row.state, AttemptState::Scheduled) {
                 next.push(Next::look(&["runs", "logs", run, "--attempt", row.id.as_str()]));
             }
-            let away = matches!(row.state, AttemptState::Scheduled | AttemptState::LaunchUnknown | AttemptState::Suspect | AttemptState::Stopping);
+            let away =
+                matches!(row.state, AttemptState::Scheduled | AttemptState::LaunchUnknown | AttemptState::Suspect | AttemptState::Stopping);
             if let Some((host, _)) = facts.host_of(row).filter(|_| away) {
                 next.push(Next::look(&["host", "test", host]));
             }
         }
         StepKind::Wait { wait } => {
-            let auth = facts.specs.get(&step.call).and_then(|scheduled| if let CallSpec::Wait(spec) = &scheduled.spec { Some(spec) } else { None });
+            let auth = facts
+                .specs
+                .get(&step.call)
+                .and_then(|scheduled| if let CallSpec::Wait(spec) = &scheduled.spec { Some(spec) } else { None });
             let people = auth.is_some_and(|spec| spec.auth == WaitAuth::Operator || !spec.roles.is_empty());
             if people {
                 next.push(Next::act(&["waits", "answer", wait.as_str(), "--value", "-"]));

@@ -65,7 +65,12 @@ fn one(facts: &Facts<'_>, step: &Step) -> StepFacts {
     }
 }
 
-fn job_words(facts: &Facts<'_>, step: &Step, job: &JobStep, scheduled: Option<&Scheduled>) -> (Option<String>, String, Option<AttemptFacts>) {
+fn job_words(
+    facts: &Facts<'_>,
+    step: &Step,
+    job: &JobStep,
+    scheduled: Option<&Scheduled>,
+) -> (Option<String>, String, Option<AttemptFacts>) {
     let row = job.attempt.as_ref().and_then(|id| facts.attempt(id));
     let id = job.attempt.as_ref().map(ToString::to_string);
     let command = match scheduled.map(|scheduled| &scheduled.spec) {
@@ -74,7 +79,12 @@ fn job_words(facts: &Facts<'_>, step: &Step, job: &JobStep, scheduled: Option<&S
     };
     if let Some(at) = job.retry_at.filter(|_| row.is_none_or(|row| row.state.is_over())) {
         let left = job.retry.attempts.saturating_sub(job.used);
-        let text = format!("attempt {} of the job{command} failed; the next one is due {}, {} left.", job.number, ahead(at, facts.now), count(left as usize, "attempt"));
+        let text = format!(
+            "attempt {} of the job{command} failed; the next one is due {}, {} left.",
+            job.number,
+            ahead(at, facts.now),
+            count(left as usize, "attempt")
+        );
         return (id, text, row.map(|row| attempt::of(facts, step, row)));
     }
     match row {
@@ -97,7 +107,8 @@ fn wait_words(facts: &Facts<'_>, step: &Step, scheduled: Option<&Scheduled>) -> 
         },
         _ => "somebody outside".to_owned(),
     };
-    let kept = if step.kept == 0 { String::new() } else { format!(" {} came that did not answer it.", count(step.kept as usize, "callback")) };
+    let kept =
+        if step.kept == 0 { String::new() } else { format!(" {} came that did not answer it.", count(step.kept as usize, "callback")) };
     format!("an answer by {who}, until {}.{kept}", until(facts, step))
 }
 

@@ -1,7 +1,7 @@
 //! Who or what moves the run on: its next waker, and what there should be but is not.
 
-use super::words::ahead;
 use super::Facts;
+use super::words::ahead;
 use crate::clock::rfc3339;
 use serde::Serialize;
 use sortie_core::effect::{Timer, Work};
@@ -30,13 +30,20 @@ pub(super) fn next(facts: &Facts<'_>) -> Option<Waker> {
         state if state.is_over() => None,
         RunState::Paused => operator("an operator resumes it, or ends it"),
         RunState::Parked => operator("an operator looks at it, then resumes or ends it"),
-        _ => facts.due.iter().filter(|claim| moves(&claim.work)).min_by_key(|claim| claim.due_at).map(|claim| of_work(facts, claim)).or_else(|| room(facts)),
+        _ => facts
+            .due
+            .iter()
+            .filter(|claim| moves(&claim.work))
+            .min_by_key(|claim| claim.due_at)
+            .map(|claim| of_work(facts, claim))
+            .or_else(|| room(facts)),
     }
 }
 
 /// A queued run is started by the end of another one.
 fn room(facts: &Facts<'_>) -> Option<Waker> {
-    let place = facts.place.filter(|place| facts.head.state == RunState::Queued && (place.running > 0 || place.ahead > 0 || place.older > 0));
+    let place =
+        facts.place.filter(|place| facts.head.state == RunState::Queued && (place.running > 0 || place.ahead > 0 || place.older > 0));
     place.map(|_| Waker { kind: "room".to_owned(), about: None, at: None, text: "the end of a run that it waits for".to_owned() })
 }
 
@@ -46,7 +53,8 @@ const fn moves(work: &Work) -> bool {
 }
 
 fn of_work(facts: &Facts<'_>, claim: &Claim) -> Waker {
-    let step = |call: u32| facts.steps.iter().find(|step| step.call == call).map_or_else(|| format!("call {call}"), |step| step.name.clone());
+    let step =
+        |call: u32| facts.steps.iter().find(|step| step.call == call).map_or_else(|| format!("call {call}"), |step| step.name.clone());
     let (kind, about, text) = match &claim.work {
         Work::Advance => ("advance", None, "the flow is evaluated".to_owned()),
         Work::Launch(id) => ("launch", Some(id.to_string()), "the launch is sent to its host".to_owned()),
@@ -90,7 +98,9 @@ pub(super) fn defects(facts: &Facts<'_>, waker: Option<&Waker>) -> Vec<String> {
     }
     let mut found = Vec::new();
     if waker.is_none() {
-        found.push("nothing will ever wake this run: no work is due, no timer is set. This is a defect; resuming or ending it is safe".to_owned());
+        found.push(
+            "nothing will ever wake this run: no work is due, no timer is set. This is a defect; resuming or ending it is safe".to_owned(),
+        );
     }
     let has = |work: &Work| facts.due.iter().any(|claim| claim.work == *work);
     if head.state == RunState::Running && head.evaluated_seq < head.wake_seq && !has(&Work::Advance) {
@@ -108,9 +118,11 @@ pub(super) fn defects(facts: &Facts<'_>, waker: Option<&Waker>) -> Vec<String> {
 fn is_of(work: &Work, step: &Step) -> bool {
     let attempt = if let StepKind::Job(job) = &step.kind { job.attempt.as_ref() } else { None };
     match work {
-        Work::Timer(Timer::Step(call) | Timer::Retry(call)) | Work::Try(call) | Work::Child(call) | Work::CancelChild(call) | Work::Event(call) => {
-            *call == step.call
-        }
+        Work::Timer(Timer::Step(call) | Timer::Retry(call))
+        | Work::Try(call)
+        | Work::Child(call)
+        | Work::CancelChild(call)
+        | Work::Event(call) => *call == step.call,
         Work::Launch(id) | Work::Stop(id) | Work::Probe(id) | Work::Timer(Timer::StopAnswer(id)) => Some(id) == attempt,
         _ => false,
     }
