@@ -1,0 +1,6 @@
+//! One test per situation that an operator asks about.
+
+mod ended;
+mod jobs;
+mod people;
+mod world;
