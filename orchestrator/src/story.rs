@@ -131,3 +131,21 @@ fn brief(value: &serde_json::Value) -> String {
     let text = value.to_string();
     if text.chars().count() <= 80 { text } else { format!("{}...", text.chars().take(77).collect::<String>()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn people_and_their_reasons_are_named() {
+        let said = |body: serde_json::Value| line(&serde_json::from_value(body).unwrap());
+        assert_eq!(said(json!({ "run_paused": { "actor": "ann", "reason": "lunch" } })), "ann paused the run: lunch");
+        assert_eq!(
+            said(json!({ "run_reset": { "keep": 3, "reopen": [3], "actor": "ann", "reason": null, "deadline_at": 1 } })),
+            "ann sent the run back: call 3 is opened anew, what was asked for after call 3 is forgotten"
+        );
+        let vote = json!({ "approval_voted": { "call": 2, "actor": "ann", "decision": "reject", "comment": "no", "revision": 4, "via": "link" } });
+        assert_eq!(said(vote), "ann rejected call 2 by link: no");
+    }
+}

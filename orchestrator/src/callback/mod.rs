@@ -5,6 +5,7 @@
 
 mod answer;
 mod judge;
+mod kept;
 pub mod limits;
 mod parse;
 mod verify;
@@ -13,6 +14,7 @@ mod wait;
 #[cfg(test)]
 mod tests;
 
+pub use kept::kept;
 pub use verify::{Admitted, WebhookHeaders};
 
 use crate::driver::Driver;

@@ -109,7 +109,7 @@ enum Command {
     Run(run::RunArgs),
     /// Run one command on a host, without a flow file
     Launch(launch::LaunchArgs),
-    /// Runs: look, watch, cancel
+    /// Runs: look, watch, explain, control
     #[command(subcommand)]
     Runs(runs::RunsCommand),
     /// Waits of runs: hand out what answers them

@@ -80,7 +80,7 @@ impl Facts<'_> {
     }
 
     /// The host that an attempt was handed to.
-    pub(super) fn host_of(&self, attempt: &Attempt) -> Option<(&str, Option<&HostFacts>)> {
+    pub(super) fn host_of<'s>(&'s self, attempt: &'s Attempt) -> Option<(&'s str, Option<&'s HostFacts>)> {
         let name = attempt.handed.as_ref()?.host.as_str();
         Some((name, self.hosts.get(name)))
     }

@@ -1,7 +1,6 @@
 //! `sortie runs history`.
 
 use super::RunId;
-use crate::cli::clean;
 use crate::cli::client::{Client, segment};
 use crate::cli::limits::HISTORY_EVENTS;
 use crate::cli::output::Done;
@@ -10,8 +9,8 @@ use crate::envelope::{Next, Problem, Success};
 use clap::Args;
 use serde_json::{Value, json};
 
-/// Characters of an event's data in a line for people.
-const LINE_CHARS: usize = 160;
+/// Characters of an event's words in a line for people.
+const LINE_CHARS: usize = 200;
 
 #[derive(Args)]
 #[command(after_help = "`sortie schema history` prints the JSON Schema of the output of --json.
@@ -57,25 +56,7 @@ pub async fn run(args: HistoryArgs, client: &Client) -> Result<Done, Problem> {
 /// An event in one line.
 #[must_use]
 pub fn event_line(event: &Value) -> String {
-    let data = &event["data"];
-    let said: Vec<String> = [
-        ("step", "step"),
-        ("", "attempt|subject|wait"),
-        ("host", "handed.host"),
-        ("outcome", "outcome"),
-        ("reason", "reason"),
-        ("failure", "failure.kind"),
-        ("via", "via"),
-        ("until", "deadline_at|due_at"),
-        ("", "failure.message|message|evidence"),
-        ("value", "value"),
-    ]
-    .into_iter()
-    .map(|(name, path)| (name, table::cell(data, path)))
-    .filter(|(_, text)| !text.is_empty())
-    .map(|(name, text)| if name.is_empty() { text } else { format!("{name}={text}") })
-    .collect();
-    let said: String = clean::line(&said.join(" ")).chars().take(LINE_CHARS).collect();
+    let said: String = table::cell(event, "text").chars().take(LINE_CHARS).collect();
     format!("{:>5}  {}  {:<18} {said}", table::cell(event, "seq"), table::cell(event, "at"), table::cell(event, "kind"))
         .trim_end()
         .to_owned()

@@ -1,11 +1,13 @@
-//! `sortie runs`: look, watch, cancel.
+//! `sortie runs`: look, watch, explain, control.
 
+mod control;
+mod explain;
 mod history;
 mod logs;
 
+pub use control::done as control_done;
 pub use history::event_line;
 
-use super::Mutation;
 use super::client::{Client, query, segment};
 use super::context::Context;
 use super::follow::{Show, follow};
@@ -13,7 +15,7 @@ use super::output::Done;
 use super::table;
 use crate::envelope::Problem;
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 #[derive(Subcommand)]
 pub enum RunsCommand {
@@ -28,8 +30,20 @@ pub enum RunsCommand {
     Watch(WatchArgs),
     /// The output of a job, asked from its host
     Logs(logs::LogsArgs),
+    /// Say in plain words what a run is doing or why it stopped, and what to do next
+    Explain(explain::ExplainArgs),
+    /// Hold a run: what runs goes on, nothing new is begun
+    Pause(control::PauseArgs),
+    /// Let a paused or parked run go on
+    Resume(control::ResumeArgs),
     /// End a run and stop its jobs; one that is over stays as it is
-    Cancel(CancelArgs),
+    Cancel(control::CancelArgs),
+    /// End a run at once, without its on_exit
+    Terminate(control::TerminateArgs),
+    /// Open a failed run again, from the step that failed or from any step on
+    Retry(control::RetryArgs),
+    /// Take a late result after all
+    Adopt(control::AdoptArgs),
 }
 
 /// A run.
@@ -75,19 +89,6 @@ pub struct WatchArgs {
     after: u64,
 }
 
-#[derive(Args)]
-#[command(after_help = "Example:
-  sortie runs cancel run_0d... --reason 'wrong branch'")]
-pub struct CancelArgs {
-    #[command(flatten)]
-    id: RunId,
-    /// Why, for the history
-    #[arg(long, value_name = "TEXT")]
-    reason: Option<String>,
-    #[command(flatten)]
-    key: Mutation,
-}
-
 /// Do it.
 pub async fn run(command: RunsCommand, context: &Context) -> Result<Done, Problem> {
     let client = Client::new(context)?;
@@ -101,7 +102,13 @@ pub async fn run(command: RunsCommand, context: &Context) -> Result<Done, Proble
         RunsCommand::History(args) => history::run(args, &client).await,
         RunsCommand::Watch(args) => watch(args, &client, context).await,
         RunsCommand::Logs(args) => logs::run(args, &client, context).await,
-        RunsCommand::Cancel(args) => cancel(args, &client).await,
+        RunsCommand::Explain(args) => explain::run(args, &client).await,
+        RunsCommand::Pause(args) => control::pause(args, &client).await,
+        RunsCommand::Resume(args) => control::resume(args, &client).await,
+        RunsCommand::Cancel(args) => control::cancel(args, &client).await,
+        RunsCommand::Terminate(args) => control::terminate(args, &client).await,
+        RunsCommand::Retry(args) => control::retry(args, &client).await,
+        RunsCommand::Adopt(args) => control::adopt(args, &client).await,
     }
 }
 
@@ -126,13 +133,6 @@ async fn watch(args: WatchArgs, client: &Client, context: &Context) -> Result<Do
     let id = run.data["id"].as_str().unwrap_or(&args.id.run).to_owned();
     follow(client, context.out, &id, args.timeout, Show::Events, args.after).await?;
     Ok(Done::silent())
-}
-
-async fn cancel(args: CancelArgs, client: &Client) -> Result<Done, Problem> {
-    let success = client.post(format!("/v1/runs/{}/cancel", segment(&args.id.run)), json!({ "reason": args.reason }), &args.key).await?;
-    let word = if success.data["changed"] == json!(true) { "cancelled; now" } else { "was" };
-    let text = format!("{} {word} {}\n", table::cell(&success.data, "run"), table::cell(&success.data, "state"));
-    Ok(Done::new(success, text))
 }
 
 /// A run for people.

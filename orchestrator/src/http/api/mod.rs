@@ -6,6 +6,8 @@
 //! from a page (`Origin`, cross-site fetch metadata) is refused.
 
 mod answer;
+mod caller;
+mod explain;
 mod flows;
 mod guard;
 mod hosts;
@@ -17,6 +19,7 @@ mod request;
 mod routes;
 mod run_ids;
 mod runs;
+mod runs_control;
 mod runs_create;
 mod runs_history;
 mod runs_tokens;
@@ -25,6 +28,7 @@ pub mod token;
 pub mod views;
 mod waits;
 
+pub use caller::Caller;
 pub use flows::judged;
 pub use idempotency::HEADER as IDEMPOTENCY_HEADER;
 pub use launches::RESERVED as LAUNCH_FLOW;

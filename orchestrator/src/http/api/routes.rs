@@ -1,7 +1,7 @@
 //! The route table: built once, listed for the test that walks it.
 
 use super::token::{self, TokenDigest};
-use super::{flows, guard, hosts, idempotency, launches, logs, runs, runs_create, runs_history, runs_tokens, status, waits};
+use super::{explain, flows, guard, hosts, idempotency, launches, logs, runs, runs_control, runs_create, runs_history, runs_tokens, status, waits};
 use crate::app::App;
 use axum::Router;
 use axum::handler::Handler;
@@ -54,7 +54,13 @@ pub(super) fn table(api: Api) -> (Router, Vec<(&'static str, &'static str)>) {
     table.get("/v1/runs/{id}/history", runs_history::page);
     table.get("/v1/runs/{id}/tokens", runs_tokens::show);
     table.get("/v1/runs/{id}/logs", logs::chunk);
-    table.post("/v1/runs/{id}/cancel", runs::cancel);
+    table.get("/v1/runs/{id}/explain", explain::show);
+    table.post("/v1/runs/{id}/pause", runs_control::pause);
+    table.post("/v1/runs/{id}/resume", runs_control::resume);
+    table.post("/v1/runs/{id}/cancel", runs_control::cancel);
+    table.post("/v1/runs/{id}/terminate", runs_control::terminate);
+    table.post("/v1/runs/{id}/retry", runs_control::retry);
+    table.post("/v1/attempts/{id}/adopt", runs_control::adopt);
     table.unremembered_post("/v1/waits/{id}/credentials", waits::credentials);
     let router = table.router.fallback(guard::no_such_path).method_not_allowed_fallback(guard::no_such_method);
     let guarded = router.layer(from_fn_with_state(api.clone(), guard::guard)).with_state(api);

@@ -1,22 +1,18 @@
-//! `GET /v1/runs`, `GET /v1/runs/{id}` with its steps and attempts, `POST /v1/runs/{id}/cancel`.
+//! `GET /v1/runs`, `GET /v1/runs/{id}` with its steps and attempts.
 
 use super::answer::Answer;
 use super::limits::ANSWER_PAGE;
-use super::request::{ACTOR, body, query, text};
+use super::request::query;
 use super::routes::Api;
 use super::{run_ids, views};
 use crate::envelope::{Next, Problem, Success};
 use crate::error_code::ErrorCode;
-use crate::failpoint;
-use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::Uri;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use sortie_core::decide::Reply;
 use sortie_core::event::EventBody;
 use sortie_core::ids::RunId;
-use sortie_core::input::{InputBody, Scope};
 use sortie_core::state::RunState;
 use sortie_core::view::RunHead;
 use sortie_store::model::RunFilter;
@@ -82,7 +78,7 @@ pub(super) async fn show(State(api): State<Api>, Path(id): Path<String>) -> Answ
     view["actor"] = actor;
     view["value"] = if head.state.is_over() || head.state == RunState::Ending { answer(&api, &head).await? } else { Value::Null };
     let (id, over) = (head.id.as_str(), head.state.is_over());
-    let success = Success::new(view).next(Next::look(&["runs", "history", id]));
+    let success = Success::new(view).next(Next::look(&["runs", "explain", id])).next(Next::look(&["runs", "history", id]));
     Ok(if over { success } else { success.next(Next::look(&["runs", "watch", id])).next(Next::act(&["runs", "cancel", id])) })
 }
 
@@ -124,24 +120,4 @@ pub(super) async fn attempts(State(api): State<Api>, Path(id): Path<String>) -> 
     let head = run_ids::find(&api, &id).await?;
     let attempts = api.app.store.attempts(&head.id).await?;
     Ok(Success::new(json!({ "run": head.id, "attempts": attempts.iter().map(views::attempt).collect::<Value>() })))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct CancelBody {
-    reason: Option<String>,
-}
-
-/// End a run. One that is over stays as it is, and that is a success: `changed` says which.
-pub(super) async fn cancel(State(api): State<Api>, Path(id): Path<String>, bytes: Bytes) -> Answer {
-    let asked: CancelBody = body(&bytes)?;
-    let reason = text("reason", asked.reason)?;
-    let head = run_ids::find(&api, &id).await?;
-    let input = InputBody::Cancel(sortie_core::input::Operator { actor: ACTOR.to_owned(), reason, if_seq: None });
-    let delivered = api.app.driver.deliver(Scope::Run(head.id.clone()), input).await?;
-    failpoint::hit("cancel_committed");
-    let now = run_ids::find(&api, head.id.as_str()).await?;
-    let changed = delivered.reply != Reply::Nothing;
-    let success = Success::new(json!({ "run": now.id, "changed": changed, "state": now.shown_state(), "over": now.state.is_over() }));
-    Ok(success.next(Next::look(&["runs", "watch", now.id.as_str()])).next(Next::look(&["runs", "show", now.id.as_str()])))
 }

@@ -140,7 +140,7 @@ pub fn event(event: &Event) -> Value {
             fields.insert("handed".to_owned(), handed(of));
         }
     }
-    json!({ "seq": event.seq, "at": rfc3339(event.at), "kind": kind, "data": data })
+    json!({ "seq": event.seq, "at": rfc3339(event.at), "kind": kind, "text": crate::story::line(&event.body), "data": data })
 }
 
 /// Milliseconds become a time; anything else stays.

@@ -114,3 +114,11 @@ fn times_are_rfc_3339_and_what_a_flow_said_stays_as_it_is() {
     assert_eq!(events[6]["data"]["value"], json!({ "due_at": 1 }));
     assert_eq!(events[8]["data"]["handed"]["expires_at"], "1970-01-01T00:00:02.000Z");
 }
+
+#[test]
+fn every_kind_of_event_has_words_of_its_own() {
+    for event in shown() {
+        let (kind, text) = (event["kind"].as_str().unwrap(), event["text"].as_str().unwrap());
+        assert!(text != kind && text.contains(' '), "{kind}: {text}");
+    }
+}
