@@ -8,6 +8,7 @@
 //! | which keys are there, and may they still be used? | [`KeyRing`] |
 //! | who may speak for an attempt or a wait? | [`Claims`], [`Token`], [`Verifier`], [`CachedVerifier`] |
 //! | was this URL made by us? | [`KeyRing::sign_url`], [`KeyRing::verify_url`] |
+//! | was this link for people made by us? | [`KeyRing::sign_link`], [`KeyRing::verify_link`] |
 //! | were these bytes written by the attempt, or by us? | [`ProofSecret`] |
 //! | who are we on an SSH host? | [`ssh::Identity`] |
 //! | is this the host it was before? | [`known_hosts::KnownHosts`], [`pin::Pin`] |
@@ -15,6 +16,7 @@
 mod encoding;
 pub mod known_hosts;
 pub mod limits;
+mod link;
 pub mod pin;
 mod private_file;
 mod proof;
@@ -24,6 +26,7 @@ pub mod ssh;
 mod token;
 mod url;
 
+pub use link::LinkSignature;
 pub use private_file::FileError;
 pub use proof::ProofSecret;
 pub use ring::{Change, KeyRing, KeyState, KeyView, Life, RingError, RingView, RootView};

@@ -1,6 +1,7 @@
 //! Launches coding agents on VMs over SSH and waits for them durably: all I/O and wiring of `sortie`.
 
 pub mod app;
+pub mod approval_link;
 pub mod callback;
 pub mod cli;
 pub mod clock;

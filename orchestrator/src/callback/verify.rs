@@ -1,15 +1,17 @@
-//! Who is speaking: URL signature, token, journal row, proof.
+//! Who is speaking: URL signature, token, journal row, proof. A wait may ask for the URL alone, for senders that set no header.
 //!
 //! Everything that is wrong is one [`Unauthorized`]. An early end says nothing that the sender does not know: it depends
 //! on his own bytes only, never on a row. Once the row is asked for, an unknown id takes the same way as a wrong proof (F062).
 
 use super::CallbackHead;
 use crate::driver::Driver;
+use sortie_core::call::WaitAuth;
 use sortie_core::ids::{AttemptId, RunId, WaitId};
 use sortie_core::view::{Attempt, Step};
 use sortie_keys::{Claims, Expect, ProofSecret, Scope, SignedQuery, VerifiedToken, limits::LEEWAY_S};
 use sortie_protocol::callback::{CallbackKind, proof_message, webhook_id};
 use sortie_store::StoreError;
+use sortie_store::model::WaitRow;
 use std::sync::Arc;
 
 /// Not who he should be. Deliberately without a reason: that goes to the log only.
@@ -52,10 +54,10 @@ pub struct AdmittedAttempt {
     token: Arc<VerifiedToken>,
 }
 
-/// An answer to a wait, with good URL and token.
+/// An answer to a wait, with a good URL; without a token only a wait that asks for none takes it.
 pub struct AdmittedWait {
     pub(super) wait: WaitId,
-    pub(super) token: Arc<VerifiedToken>,
+    pub(super) token: Option<Arc<VerifiedToken>>,
 }
 
 /// What an attempt's proof showed.
@@ -88,6 +90,9 @@ pub(super) fn admit(driver: &Driver, head: &CallbackHead<'_>) -> Result<Admitted
     let installation = parts.installation.id.as_str();
     let query = SignedQuery::parse(head.query).map_err(|fault| refused(head, &fault))?;
     driver.ring().verify_url(installation, head.id, query.kid, query.exp, query.sig, now_s).map_err(|fault| refused(head, &fault))?;
+    if head.authorization.is_none() && WaitId::parse(head.id).is_ok() {
+        return wait(head, None).map(Admitted::Wait); // the row says whether the URL alone is enough
+    }
     let token = head.authorization.and_then(|value| value.strip_prefix("Bearer ")).ok_or_else(|| refused(head, &"no bearer token"))?;
     let audiences: Vec<&str> = parts.audiences.iter().map(String::as_str).collect();
     let expect = Expect { issuer: installation, audiences: &audiences, now_s, leeway_s: LEEWAY_S };
@@ -97,7 +102,7 @@ pub(super) fn admit(driver: &Driver, head: &CallbackHead<'_>) -> Result<Admitted
     }
     match token.claims.scope {
         Scope::Attempt => attempt(head, token).map(Admitted::Attempt),
-        Scope::Wait => wait(head, token).map(Admitted::Wait),
+        Scope::Wait => wait(head, Some(token)).map(Admitted::Wait),
     }
 }
 
@@ -113,7 +118,7 @@ fn attempt(head: &CallbackHead<'_>, token: Arc<VerifiedToken>) -> Result<Admitte
     }
 }
 
-fn wait(head: &CallbackHead<'_>, token: Arc<VerifiedToken>) -> Result<AdmittedWait, Unauthorized> {
+fn wait(head: &CallbackHead<'_>, token: Option<Arc<VerifiedToken>>) -> Result<AdmittedWait, Unauthorized> {
     match WaitId::parse(head.id) {
         Ok(wait) if head.kind == CallbackKind::Result => Ok(AdmittedWait { wait, token }),
         _ => Err(refused(head, &"not the answer to a wait")),
@@ -154,8 +159,18 @@ fn speaks_for(token: &VerifiedToken, run: &RunId, step: &Step, attempt: &Attempt
         && claims.exp == handed.expires_s
 }
 
-/// The same for a wait; its fence is the number of its call.
-pub(super) fn speaks_for_wait(claims: &Claims, run: &RunId, step: &Step) -> bool {
+/// The same for a wait: its token where it asks for one, its URL alone where that is enough, and nobody outside where only
+/// people answer.
+pub(super) fn speaks_for_wait(admitted: &AdmittedWait, row: &WaitRow) -> bool {
+    match (row.auth, &admitted.token) {
+        (WaitAuth::Operator, _) | (WaitAuth::Token, None) => false,
+        (WaitAuth::Url, None) => true,
+        (WaitAuth::Token | WaitAuth::Url, Some(token)) => names_wait(&token.claims, &row.run, &row.step),
+    }
+}
+
+/// The fence of a wait's token is the number of its call.
+fn names_wait(claims: &Claims, run: &RunId, step: &Step) -> bool {
     claims.scope == Scope::Wait && claims.sub == run.as_str() && claims.step == step.name && claims.fence == u64::from(step.call)
 }
 

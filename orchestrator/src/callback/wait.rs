@@ -1,4 +1,4 @@
-//! The answer to a plain wait: URL and token only, any JSON, so that `curl` can give it.
+//! The answer to a plain wait: URL and token only, or the URL alone, any JSON, so that `curl` can give it.
 
 use super::CallbackResponse;
 use super::answer::{self, Taken};
@@ -17,7 +17,7 @@ use sortie_store::StoreError;
 /// Row, parse, decide, commit, answer.
 pub(super) async fn settle(driver: &Driver, admitted: AdmittedWait, body: Vec<u8>) -> CallbackResponse {
     let row = match driver.parts().store.wait(&admitted.wait).await {
-        Ok(row) => row.filter(|row| speaks_for_wait(&admitted.token.claims, &row.run, &row.step)),
+        Ok(row) => row.filter(|row| speaks_for_wait(&admitted, row)),
         Err(error) => return answer::of_error(&error),
     };
     let Some(row) = row else {

@@ -112,3 +112,15 @@ pub fn read_file(path: &Path) -> Result<Vec<u8>, Problem> {
 pub fn read_text(path: &Path) -> Result<String, Problem> {
     String::from_utf8(read_file(path)?).map_err(|_| Problem::new(ErrorCode::Usage, format!("{} is not UTF-8 text", path.display())))
 }
+
+/// A JSON argument: the text itself, `@FILE`, or `-` (and `@-`) for standard input.
+///
+/// # Errors
+/// Where it cannot be read, or is no JSON.
+pub fn json_argument(flag: &str, text: &str) -> Result<serde_json::Value, Problem> {
+    let text = match text.strip_prefix('@').or((text == "-").then_some("-")) {
+        Some(path) => read_text(Path::new(path))?,
+        None => text.to_owned(),
+    };
+    serde_json::from_str(&text).map_err(|error| Problem::new(ErrorCode::Usage, format!("{flag} is no JSON: {error}")))
+}

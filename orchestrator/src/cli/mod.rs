@@ -3,6 +3,7 @@
 //! [`run`] reads the arguments, does what they say and prints once ([`output`]); the exit code is that of the error's
 //! code ([`crate::error_code`]), the only place that has one.
 
+mod approval;
 pub mod clean;
 mod client;
 mod context;
@@ -112,7 +113,10 @@ enum Command {
     /// Runs: look, watch, explain, control
     #[command(subcommand)]
     Runs(runs::RunsCommand),
-    /// Waits of runs: hand out what answers them
+    /// Questions to people: list, decide, hand out links
+    #[command(subcommand)]
+    Approval(approval::ApprovalCommand),
+    /// Waits of runs: list, answer, hand out what answers them
     #[command(subcommand)]
     Waits(waits::WaitsCommand),
     /// Correlation tokens: what was handed out, and whether one holds
@@ -191,6 +195,7 @@ async fn remote(command: Command, context: &Context) -> Result<Done, Problem> {
         Command::Run(args) => run::run(args, context).await,
         Command::Launch(args) => launch::run(args, context).await,
         Command::Runs(command) => runs::run(command, context).await,
+        Command::Approval(command) => approval::run(command, context).await,
         Command::Waits(command) => waits::run(command, context).await,
         Command::Token(command) => token::run(command, context).await,
         Command::Doctor(args) => doctor::run(&args, context).await,

@@ -2,15 +2,13 @@
 
 use super::Mutation;
 use super::client::Client;
-use super::context::{Context, read_text};
+use super::context::{Context, json_argument};
 use super::follow::{Show, follow};
 use super::output::Done;
 use super::runs::run_text;
 use crate::envelope::{Problem, Success};
-use crate::error_code::ErrorCode;
 use clap::Args;
-use serde_json::{Value, json};
-use std::path::Path;
+use serde_json::json;
 
 #[derive(Args)]
 #[command(after_help = "The exit code with --wait says how it ended: 0 succeeded, 1 otherwise, 124 not over at --timeout.
@@ -50,7 +48,7 @@ pub struct Wait {
 
 /// Start a run, and wait for it where asked.
 pub async fn run(args: RunArgs, context: &Context) -> Result<Done, Problem> {
-    let input = input(&args.input)?;
+    let input = json_argument("--input", &args.input)?;
     let client = Client::new(context)?;
     let body = json!({ "flow": args.flow, "input": input, "draft": args.draft, "release": args.release });
     let made = client.post("/v1/runs", body, &args.key).await?;
@@ -76,12 +74,4 @@ pub async fn made_run(client: &Client, context: &Context, made: Success, wait: &
             Err(problem)
         }
     }
-}
-
-fn input(text: &str) -> Result<Value, Problem> {
-    let text = match text.strip_prefix('@') {
-        Some(path) => read_text(Path::new(path))?,
-        None => text.to_owned(),
-    };
-    serde_json::from_str(&text).map_err(|error| Problem::new(ErrorCode::Usage, format!("--input is no JSON: {error}")))
 }

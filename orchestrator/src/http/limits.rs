@@ -18,6 +18,8 @@ pub const RESERVED_FDS: u64 = 256;
 pub const LINGER_BYTES: usize = 2 << 20;
 /// When a sender that was refused too often is to come again, in seconds.
 pub const REFUSED_RETRY_S: u32 = 30;
+/// Bytes of the form that decides about an approval: a comment of the longest kind, every character escaped as UTF-8.
+pub const DECISION_BYTES: usize = 64 << 10;
 /// How long one look at the store vouches for `/readyz`: the path is open to everybody.
 pub const READY_FOR: Duration = Duration::from_secs(1);
 /// How long the store may take to answer `/readyz`.

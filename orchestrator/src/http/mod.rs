@@ -1,6 +1,7 @@
 //! HTTP: the callback server for the world, the operator API for people. Own accept loop, HTTP/1.1 only.
 
 pub mod api;
+pub mod approvals;
 pub mod callbacks;
 mod framing;
 pub mod health;
@@ -18,5 +19,5 @@ use axum::Router;
 
 /// Everything that the public listener answers; whatever else is asked for is not found.
 pub fn callback_routes(app: &App) -> Router {
-    callbacks::routes(app.driver.clone())
+    callbacks::routes(app.driver.clone()).merge(approvals::routes(app.driver.clone()))
 }

@@ -28,3 +28,7 @@ pub const CLAIM: usize = 1_000;
 pub const CALLBACKS_PAGE: usize = 10_000;
 /// Oldest SQLite that may be linked: releases before it could corrupt a WAL that is reset while another connection checkpoints.
 pub const SQLITE_FLOOR: i32 = 3_051_003;
+/// Due pieces of one class that are counted for the backlog: beyond it, more is more.
+pub const BACKLOG: usize = 10_000;
+/// Commands of operators that are kept: years of them by hand, and a bound where a program is at work.
+pub const ACTIONS: i64 = 100_000;

@@ -6,6 +6,7 @@
 //! from a page (`Origin`, cross-site fetch metadata) is refused.
 
 mod answer;
+mod approvals;
 mod caller;
 mod explain;
 mod flows;

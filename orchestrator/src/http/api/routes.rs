@@ -1,7 +1,7 @@
 //! The route table: built once, listed for the test that walks it.
 
 use super::token::{self, TokenDigest};
-use super::{explain, flows, guard, hosts, idempotency, launches, logs, runs, runs_control, runs_create, runs_history, runs_tokens, status, waits};
+use super::{approvals, explain, flows, guard, hosts, idempotency, launches, logs, runs, runs_control, runs_create, runs_history, runs_tokens, status, waits};
 use crate::app::App;
 use axum::Router;
 use axum::handler::Handler;
@@ -61,7 +61,13 @@ pub(super) fn table(api: Api) -> (Router, Vec<(&'static str, &'static str)>) {
     table.post("/v1/runs/{id}/terminate", runs_control::terminate);
     table.post("/v1/runs/{id}/retry", runs_control::retry);
     table.post("/v1/attempts/{id}/adopt", runs_control::adopt);
+    table.get("/v1/waits", waits::list);
     table.unremembered_post("/v1/waits/{id}/credentials", waits::credentials);
+    table.post("/v1/waits/{id}/answer", waits::answer);
+    table.get("/v1/approvals", approvals::list);
+    table.get("/v1/approvals/{id}", approvals::show);
+    table.post("/v1/approvals/{id}/vote", approvals::vote);
+    table.unremembered_post("/v1/approvals/{id}/links", approvals::link);
     let router = table.router.fallback(guard::no_such_path).method_not_allowed_fallback(guard::no_such_method);
     let guarded = router.layer(from_fn_with_state(api.clone(), guard::guard)).with_state(api);
     (guarded, table.listed)

@@ -19,3 +19,5 @@ SELECT id, call, number, fence, state, stopping, debt, handed, scheduled_at, dea
 FROM attempt INDEXED BY attempt_on_host WHERE over = 0 ORDER BY host, run_no, fence;
 -- name: open_on_host
 SELECT count(*) FROM attempt INDEXED BY attempt_on_host WHERE over = 0 AND host = ?1;
+-- name: open_counts
+SELECT host, state, debt, count(*), min(scheduled_at) FROM attempt INDEXED BY attempt_on_host WHERE over = 0 GROUP BY host, state, debt;

@@ -25,3 +25,6 @@ UPDATE due SET due_at = asked_at, asked_at = NULL, fence = 0 WHERE class = ?1 AN
 SELECT key, coalesce(asked_at, due_at), fence FROM due WHERE run_no = ?1 ORDER BY 2, key;
 -- name: held
 SELECT 1 FROM due WHERE run_no = (SELECT run.run_no FROM run WHERE run.id = ?1) AND key = ?2 AND fence = ?3 AND fence > 0;
+-- name: backlog
+-- A claim moves `due_at` to the end of its lease, so what is claimed is not counted.
+SELECT count(*), min(due_at) FROM (SELECT due_at FROM due WHERE class = ?1 AND due_at <= ?2 ORDER BY due_at LIMIT ?3);

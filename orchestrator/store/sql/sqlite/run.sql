@@ -57,3 +57,5 @@ FROM run WHERE state = 'running' AND evaluated_seq >= wake_seq AND run_no < ?1 O
 SELECT run_no, id, flow, release, bundle, state, seq, wake_seq, calls, open_steps, fence, ending, deadline_at, created_at, updated_at, failure,
     advance_fence, evaluated_seq, crashes
 FROM run WHERE state = 'running' AND evaluated_seq >= wake_seq AND flow = ?3 AND run_no < ?1 ORDER BY run_no DESC LIMIT ?2;
+-- name: of_flow_after
+SELECT run_no, id, state, updated_at FROM run WHERE flow = ?1 AND run_no > ?2 ORDER BY run_no LIMIT ?3;

@@ -15,3 +15,7 @@ SELECT call, name, kind, wait, job, spec_seq, completed_seq, deadline_at, answer
 WHERE run_no = ?1 AND completed_seq IS NULL ORDER BY call;
 -- name: of_wait
 SELECT call, name, kind, wait, job, spec_seq, completed_seq, deadline_at, answer_digest, kept, run_no FROM step WHERE wait = ?1;
+-- name: asked
+-- The predicate is the index's own, word for word: only then it is used.
+SELECT run_no, call FROM step INDEXED BY step_asked
+WHERE completed_seq IS NULL AND (kind = 'wait' OR kind = 'approval') AND kind = ?1 AND (run_no, call) > (?2, ?3) ORDER BY run_no, call LIMIT ?4;

@@ -1,9 +1,74 @@
 //! What operators ask and do: status, failures, retention, export.
 
+use super::world::World;
 use crate::Store;
+use crate::model::operations::ActionRow;
+use sortie_core::effect::WorkClass;
 use std::sync::Arc;
 
 /// Every check of this part.
 pub(super) async fn all(fresh: &impl AsyncFn() -> Arc<dyn Store>) {
-    checks!(fresh,);
+    checks!(
+        fresh,
+        open_waits_are_listed_in_the_order_of_their_runs,
+        the_backlog_counts_what_is_due_and_not_claimed,
+        commands_are_kept_newest_first,
+        retention_goes_on_where_it_stopped,
+    );
+}
+
+pub(super) async fn open_waits_are_listed_in_the_order_of_their_runs(world: &World) {
+    let store = &world.store;
+    let (first, first_wait) = world.waiting("ask").await;
+    let (second, _) = world.waiting("ask").await;
+    let asked = store.asked("wait", None, 10).await.unwrap();
+    assert_eq!(asked.iter().map(|asked| asked.run.clone()).collect::<Vec<_>>(), [first.clone(), second.clone()]);
+    assert!(asked[0].step.is_open());
+    let page = store.asked("wait", None, 1).await.unwrap();
+    let rest = store.asked("wait", Some((page[0].run.clone(), page[0].step.call)), 10).await.unwrap();
+    assert_eq!(rest.len(), 1);
+    assert_eq!(rest[0].run, second);
+    world.answer(&first_wait, "d", Ok(serde_json::json!(1))).await.unwrap();
+    assert_eq!(store.asked("wait", None, 10).await.unwrap().len(), 1, "an answered one is asked no more");
+    assert!(store.asked("approval", None, 10).await.unwrap().is_empty());
+    assert!(store.approval(&first_wait).await.unwrap().is_none(), "a wait is no approval");
+}
+
+pub(super) async fn the_backlog_counts_what_is_due_and_not_claimed(world: &World) {
+    let store = &world.store;
+    let _ = world.run("build").await;
+    let of = |class: WorkClass, backlog: Vec<crate::model::operations::Backlog>| backlog.into_iter().find(|row| row.class == class).unwrap();
+    let now = world.now();
+    let advance = of(WorkClass::Advance, store.backlog(now).await.unwrap());
+    assert_eq!(advance.due, 1);
+    assert!(advance.oldest_at.is_some_and(|at| at <= now));
+    let _ = store.claim(WorkClass::Advance, now, 1_000, 10).await.unwrap();
+    let advance = of(WorkClass::Advance, store.backlog(now).await.unwrap());
+    assert_eq!((advance.due, advance.oldest_at), (0, None), "what is claimed is being done");
+}
+
+pub(super) async fn commands_are_kept_newest_first(world: &World) {
+    let store = &world.store;
+    let action = |at: i64| ActionRow { at, actor: "ann".to_owned(), method: "POST".to_owned(), path: "/v1/runs/x/pause".to_owned(), status: 200 };
+    for at in 1..=3 {
+        store.record_action(action(at)).await.unwrap();
+    }
+    let page = store.actions(None, 2).await.unwrap();
+    assert_eq!(page.iter().map(|(_, action)| action.at).collect::<Vec<_>>(), [3, 2]);
+    let rest = store.actions(Some(page[1].0), 2).await.unwrap();
+    assert_eq!(rest.iter().map(|(_, action)| action.clone()).collect::<Vec<_>>(), [action(1)]);
+}
+
+pub(super) async fn retention_goes_on_where_it_stopped(world: &World) {
+    let store = &world.store;
+    let first = world.run("build").await;
+    let second = world.run("build").await;
+    let flow = store.run(&first).await.unwrap().unwrap().head.flow;
+    assert_eq!(store.retention_mark(&flow).await.unwrap(), 0);
+    let page = store.runs_of_flow(&flow, 0, 1).await.unwrap();
+    assert_eq!((page[0].run.clone(), page[0].over), (first, false));
+    store.mark_retention(&flow, page[0].number).await.unwrap();
+    let mark = store.retention_mark(&flow).await.unwrap();
+    let rest = store.runs_of_flow(&flow, mark, 10).await.unwrap();
+    assert_eq!(rest.iter().map(|row| row.run.clone()).collect::<Vec<_>>(), [second]);
 }

@@ -146,6 +146,10 @@ pub struct WaitRow {
     pub step: Step,
     /// JSON Schema of its answer.
     pub schema: Option<Value>,
+    /// What a sender has to show.
+    pub auth: sortie_core::call::WaitAuth,
+    /// Roles of the people who may answer it.
+    pub roles: Vec<String>,
     /// When it was scheduled.
     pub scheduled_at: Ms,
 }

@@ -1,4 +1,27 @@
 //! What operators ask and do: status, failures, retention, export.
 
+use super::Fut;
+use crate::model::operations::{ActionRow, AskedAfter, AskedStep, AttemptCount, Backlog, OverRow};
+use sortie_core::ids::{Ms, WaitId};
+
 /// What operators ask and do: status, failures, retention, export.
-pub trait Operations: Send + Sync {}
+pub trait Operations: Send + Sync {
+    /// Open steps of a kind that somebody is asked for (`wait` or `approval`), in the order of their runs' creation, at most `limit`.
+    fn asked(&self, kind: &'static str, after: Option<AskedAfter>, limit: usize) -> Fut<'_, Vec<AskedStep>>;
+    /// The approval of this id, open or not, until its run is deleted or reset past it.
+    fn approval(&self, id: &WaitId) -> Fut<'_, Option<AskedStep>>;
+    /// What is due and not claimed, by class.
+    fn backlog(&self, now: Ms) -> Fut<'_, Vec<Backlog>>;
+    /// Attempts that are not over, by host and state.
+    fn attempt_counts(&self) -> Fut<'_, Vec<AttemptCount>>;
+    /// Keep a command of an operator; the oldest beyond [`crate::limits::ACTIONS`] are forgotten.
+    fn record_action(&self, action: ActionRow) -> Fut<'_, ()>;
+    /// Commands of operators, newest first, from before this number on; each with its number.
+    fn actions(&self, before: Option<i64>, limit: usize) -> Fut<'_, Vec<(i64, ActionRow)>>;
+    /// Runs of a flow numbered above `after`, oldest first, at most `limit`.
+    fn runs_of_flow(&self, flow: &str, after: i64, limit: usize) -> Fut<'_, Vec<OverRow>>;
+    /// Up to which run the retention of a flow has looked; 0 at the beginning.
+    fn retention_mark(&self, flow: &str) -> Fut<'_, i64>;
+    /// Remember it.
+    fn mark_retention(&self, flow: &str, number: i64) -> Fut<'_, ()>;
+}

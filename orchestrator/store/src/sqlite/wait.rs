@@ -15,5 +15,5 @@ pub(super) fn get(db: &Connection, id: &WaitId) -> Result<Option<WaitRow>, Store
     let Some((at, EventBody::StepScheduled { spec: CallSpec::Wait(spec), .. })) = event.map(|event| (event.at, event.body)) else {
         return Err(StoreError::Unusable(format!("event {} of the wait {id} does not schedule it", step.spec_seq)));
     };
-    Ok(Some(WaitRow { run: run::id(db, run_no)?, step, schema: spec.schema, scheduled_at: at }))
+    Ok(Some(WaitRow { run: run::id(db, run_no)?, step, schema: spec.schema, auth: spec.auth, roles: spec.roles, scheduled_at: at }))
 }

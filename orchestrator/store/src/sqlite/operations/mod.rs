@@ -1,1 +1,76 @@
-//! What operators ask and do: status, failures, retention, export. One file per table.
+//! What operators ask and do: status, retention, their commands.
+
+mod asked;
+
+pub(super) use asked::{approval, asked};
+
+use super::codec::{Id, bad, word};
+use crate::error::StoreError;
+use crate::limits;
+use crate::model::operations::{ActionRow, AttemptCount, Backlog, OverRow};
+use crate::sql::sqlite;
+use rusqlite::{Connection, OptionalExtension, params};
+use sortie_core::effect::WorkClass;
+use sortie_core::ids::{Ms, RunId};
+use sortie_core::state::RunState;
+
+/// What is due and not claimed, by class.
+pub(super) fn backlog(db: &Connection, now: Ms) -> rusqlite::Result<Vec<Backlog>> {
+    let mut statement = db.prepare_cached(sqlite!("due", "backlog"))?;
+    let one = |class: WorkClass| {
+        statement.query_row(params![class as u8, now, limits::BACKLOG], |row| Ok(Backlog { class, due: row.get(0)?, oldest_at: row.get(1)? }))
+    };
+    WorkClass::ALL.into_iter().map(one).collect()
+}
+
+/// Attempts that are not over, by host and state.
+pub(super) fn attempt_counts(db: &Connection) -> rusqlite::Result<Vec<AttemptCount>> {
+    let mut statement = db.prepare_cached(sqlite!("attempt", "open_counts"))?;
+    statement
+        .query_map([], |row| {
+            let state: String = row.get(1)?;
+            let state = serde_json::from_value(state.into()).map_err(|error| bad(1, rusqlite::types::Type::Text, error))?;
+            Ok(AttemptCount { host: row.get(0)?, state, debt: row.get(2)?, attempts: row.get(3)?, oldest_at: row.get(4)? })
+        })?
+        .collect()
+}
+
+/// Keep a command, forget the oldest.
+pub(super) fn record_action(db: &Connection, action: &ActionRow) -> Result<(), StoreError> {
+    let ActionRow { at, actor, method, path, status } = action;
+    db.prepare_cached(sqlite!("operator_action", "insert"))?.execute(params![at, actor, method, path, status])?;
+    db.prepare_cached(sqlite!("operator_action", "forget"))?.execute([db.last_insert_rowid() - limits::ACTIONS])?;
+    Ok(())
+}
+
+/// Commands, newest first.
+pub(super) fn actions(db: &Connection, before: Option<i64>, limit: usize) -> rusqlite::Result<Vec<(i64, ActionRow)>> {
+    let mut statement = db.prepare_cached(sqlite!("operator_action", "before"))?;
+    statement
+        .query_map(params![before.unwrap_or(i64::MAX), limit.min(limits::RUNS_PAGE)], |row| {
+            let action = ActionRow { at: row.get(1)?, actor: row.get(2)?, method: row.get(3)?, path: row.get(4)?, status: row.get(5)? };
+            Ok((row.get(0)?, action))
+        })?
+        .collect()
+}
+
+/// Runs of a flow, oldest first.
+pub(super) fn runs_of_flow(db: &Connection, flow: &str, after: i64, limit: usize) -> rusqlite::Result<Vec<OverRow>> {
+    let mut statement = db.prepare_cached(sqlite!("run", "of_flow_after"))?;
+    statement
+        .query_map(params![flow, after, limit.min(limits::RUNS_PAGE)], |row| {
+            let state = word(row, 2, RunState::parse)?;
+            Ok(OverRow { number: row.get(0)?, run: RunId::at(row, 1)?, over: state.is_over(), updated_at: row.get(3)? })
+        })?
+        .collect()
+}
+
+/// Up to which run the retention of a flow has looked.
+pub(super) fn retention_mark(db: &Connection, flow: &str) -> rusqlite::Result<i64> {
+    Ok(db.prepare_cached(sqlite!("retention", "get"))?.query_row([flow], |row| row.get(0)).optional()?.unwrap_or(0))
+}
+
+/// Remember it.
+pub(super) fn mark_retention(db: &Connection, flow: &str, number: i64) -> rusqlite::Result<()> {
+    db.prepare_cached(sqlite!("retention", "put"))?.execute(params![flow, number]).map(drop)
+}

@@ -1,6 +1,48 @@
 //! What operators ask and do: status, failures, retention, export.
 
-use crate::port::Operations;
-use crate::sqlite::SqliteStore;
+use crate::model::operations::{ActionRow, AskedAfter, AskedStep, AttemptCount, Backlog, OverRow};
+use crate::port::{Fut, Operations};
+use crate::sqlite::{SqliteStore, operations};
+use sortie_core::ids::{Ms, WaitId};
 
-impl Operations for SqliteStore {}
+impl Operations for SqliteStore {
+    fn asked(&self, kind: &'static str, after: Option<AskedAfter>, limit: usize) -> Fut<'_, Vec<AskedStep>> {
+        self.read(move |db| operations::asked(db, kind, after.as_ref(), limit))
+    }
+
+    fn approval(&self, id: &WaitId) -> Fut<'_, Option<AskedStep>> {
+        let id = id.clone();
+        self.look(move |db| operations::approval(db, &id))
+    }
+
+    fn backlog(&self, now: Ms) -> Fut<'_, Vec<Backlog>> {
+        self.read(move |db| Ok(operations::backlog(db, now)?))
+    }
+
+    fn attempt_counts(&self) -> Fut<'_, Vec<AttemptCount>> {
+        self.read(|db| Ok(operations::attempt_counts(db)?))
+    }
+
+    fn record_action(&self, action: ActionRow) -> Fut<'_, ()> {
+        self.write(move |db| operations::record_action(db, &action))
+    }
+
+    fn actions(&self, before: Option<i64>, limit: usize) -> Fut<'_, Vec<(i64, ActionRow)>> {
+        self.read(move |db| Ok(operations::actions(db, before, limit)?))
+    }
+
+    fn runs_of_flow(&self, flow: &str, after: i64, limit: usize) -> Fut<'_, Vec<OverRow>> {
+        let flow = flow.to_owned();
+        self.read(move |db| Ok(operations::runs_of_flow(db, &flow, after, limit)?))
+    }
+
+    fn retention_mark(&self, flow: &str) -> Fut<'_, i64> {
+        let flow = flow.to_owned();
+        self.read(move |db| Ok(operations::retention_mark(db, &flow)?))
+    }
+
+    fn mark_retention(&self, flow: &str, number: i64) -> Fut<'_, ()> {
+        let flow = flow.to_owned();
+        self.write(move |db| Ok(operations::mark_retention(db, &flow, number)?))
+    }
+}
