@@ -7,6 +7,7 @@ mod approval;
 pub mod clean;
 mod client;
 mod context;
+mod dead;
 mod demo;
 mod doctor;
 mod flow;
@@ -113,6 +114,9 @@ enum Command {
     /// Runs: look, watch, explain, control
     #[command(subcommand)]
     Runs(runs::RunsCommand),
+    /// Runs that gave up after their retries: list, redrive, purge
+    #[command(subcommand)]
+    Dead(dead::DeadCommand),
     /// Questions to people: list, decide, hand out links
     #[command(subcommand)]
     Approval(approval::ApprovalCommand),
@@ -195,6 +199,7 @@ async fn remote(command: Command, context: &Context) -> Result<Done, Problem> {
         Command::Run(args) => run::run(args, context).await,
         Command::Launch(args) => launch::run(args, context).await,
         Command::Runs(command) => runs::run(command, context).await,
+        Command::Dead(command) => dead::run(command, context).await,
         Command::Approval(command) => approval::run(command, context).await,
         Command::Waits(command) => waits::run(command, context).await,
         Command::Token(command) => token::run(command, context).await,

@@ -2,10 +2,12 @@
 
 mod control;
 mod explain;
+mod fork;
 mod history;
 mod logs;
 
 pub use control::done as control_done;
+pub use fork::fork_done;
 pub use history::event_line;
 
 use super::client::{Client, query, segment};
@@ -42,6 +44,8 @@ pub enum RunsCommand {
     Terminate(control::TerminateArgs),
     /// Open a failed run again, from the step that failed or from any step on
     Retry(control::RetryArgs),
+    /// Make a new run that reuses what this one has done, with another input or release
+    Fork(fork::ForkArgs),
     /// Take a late result after all
     Adopt(control::AdoptArgs),
 }
@@ -108,6 +112,7 @@ pub async fn run(command: RunsCommand, context: &Context) -> Result<Done, Proble
         RunsCommand::Cancel(args) => control::cancel(args, &client).await,
         RunsCommand::Terminate(args) => control::terminate(args, &client).await,
         RunsCommand::Retry(args) => control::retry(args, &client).await,
+        RunsCommand::Fork(args) => fork::run(args, &client).await,
         RunsCommand::Adopt(args) => control::adopt(args, &client).await,
     }
 }

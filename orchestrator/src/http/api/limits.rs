@@ -32,3 +32,7 @@ pub const HOST_MS: u64 = 90_000;
 pub const PLACE_RUNS: usize = 200;
 /// Events from the end of a history in which the pause of a run is looked for: held runs gather few.
 pub const HELD_EVENTS: u64 = 400;
+/// Dead letters that one request opens again: each is a commit, and the request answers within a minute.
+pub const REDRIVE_RUNS: usize = 500;
+/// Dead letters that one request deletes: each may have thousands of rows.
+pub const PURGE_RUNS: usize = 200;

@@ -8,6 +8,7 @@
 mod answer;
 mod approvals;
 mod caller;
+mod dead;
 mod explain;
 mod flows;
 mod guard;

@@ -1,7 +1,7 @@
 //! The route table: built once, listed for the test that walks it.
 
 use super::token::{self, TokenDigest};
-use super::{approvals, explain, flows, guard, hosts, idempotency, launches, logs, runs, runs_control, runs_create, runs_history, runs_tokens, status, waits};
+use super::{approvals, dead, explain, flows, guard, hosts, idempotency, launches, logs, runs, runs_control, runs_create, runs_history, runs_tokens, status, waits};
 use crate::app::App;
 use axum::Router;
 use axum::handler::Handler;
@@ -61,6 +61,10 @@ pub(super) fn table(api: Api) -> (Router, Vec<(&'static str, &'static str)>) {
     table.post("/v1/runs/{id}/terminate", runs_control::terminate);
     table.post("/v1/runs/{id}/retry", runs_control::retry);
     table.post("/v1/attempts/{id}/adopt", runs_control::adopt);
+    table.get("/v1/dead", dead::list);
+    table.post("/v1/dead/redrive", dead::redrive_all);
+    table.post("/v1/dead/purge", dead::purge);
+    table.post("/v1/dead/{id}/redrive", dead::redrive);
     table.get("/v1/waits", waits::list);
     table.unremembered_post("/v1/waits/{id}/credentials", waits::credentials);
     table.post("/v1/waits/{id}/answer", waits::answer);

@@ -84,14 +84,14 @@ pub(super) async fn retry(State(api): State<Api>, Path(id): Path<String>, caller
         None => None,
     };
     let operator = ControlBody { reason: asked.reason, if_seq: asked.if_seq }.operator(&caller)?;
-    reset(&api, &head.id, from, operator).await
+    reset(&api, &head.id, from, "retry", operator).await
 }
 
 /// Forget steps and go on.
-pub(super) async fn reset(api: &Api, run: &RunId, from: Option<u32>, operator: Operator) -> Answer {
+pub(super) async fn reset(api: &Api, run: &RunId, from: Option<u32>, what: &str, operator: Operator) -> Answer {
     let delivered = api.app.driver.deliver(Scope::Whole(run.clone()), InputBody::Reset { from, operator }).await?;
     failpoint::hit("reset_committed");
-    told(api, run, "retry", &delivered).await
+    told(api, run, what, &delivered).await
 }
 
 #[derive(Deserialize)]
@@ -209,6 +209,7 @@ mod tests {
             spec_seq: 1,
             completed_seq: None,
             deadline_at: 0,
+            timeout_ms: 0,
             answer_digest: None,
             kept: 0,
             forgotten,

@@ -117,6 +117,7 @@ mod tests {
             spec_seq: 3,
             completed_seq: None,
             deadline_at: 1_700_000_000_000,
+            timeout_ms: 0,
             answer_digest: None,
             kept: 0,
             forgotten: false,
