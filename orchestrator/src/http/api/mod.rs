@@ -23,6 +23,7 @@ mod run_ids;
 mod runs;
 mod runs_control;
 mod runs_create;
+mod runs_fork;
 mod runs_history;
 mod runs_tokens;
 mod status;

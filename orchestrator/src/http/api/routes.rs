@@ -1,7 +1,7 @@
 //! The route table: built once, listed for the test that walks it.
 
 use super::token::{self, TokenDigest};
-use super::{approvals, dead, explain, flows, guard, hosts, idempotency, launches, logs, runs, runs_control, runs_create, runs_history, runs_tokens, status, waits};
+use super::{approvals, dead, explain, flows, guard, hosts, idempotency, launches, logs, runs, runs_control, runs_create, runs_fork, runs_history, runs_tokens, status, waits};
 use crate::app::App;
 use axum::Router;
 use axum::handler::Handler;
@@ -60,6 +60,7 @@ pub(super) fn table(api: Api) -> (Router, Vec<(&'static str, &'static str)>) {
     table.post("/v1/runs/{id}/cancel", runs_control::cancel);
     table.post("/v1/runs/{id}/terminate", runs_control::terminate);
     table.post("/v1/runs/{id}/retry", runs_control::retry);
+    table.post("/v1/runs/{id}/fork", runs_fork::fork);
     table.post("/v1/attempts/{id}/adopt", runs_control::adopt);
     table.get("/v1/dead", dead::list);
     table.post("/v1/dead/redrive", dead::redrive_all);

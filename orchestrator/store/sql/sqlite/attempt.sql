@@ -21,3 +21,5 @@ FROM attempt INDEXED BY attempt_on_host WHERE over = 0 ORDER BY host, run_no, fe
 SELECT count(*) FROM attempt INDEXED BY attempt_on_host WHERE over = 0 AND host = ?1;
 -- name: open_counts
 SELECT host, state, debt, count(*), min(scheduled_at) FROM attempt INDEXED BY attempt_on_host WHERE over = 0 GROUP BY host, state, debt;
+-- name: delete_of_run
+DELETE FROM attempt WHERE run_no = ?1;

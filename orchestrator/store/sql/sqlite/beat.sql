@@ -8,3 +8,5 @@ SELECT max(at) FROM beat WHERE run_no = ?1 AND fence = ?2;
 -- name: of_run
 SELECT (SELECT attempt.id FROM attempt WHERE attempt.run_no = beat.run_no AND attempt.fence = beat.fence), seq, at, skew_ms, data, progress
 FROM beat WHERE run_no = ?1 ORDER BY fence, at;
+-- name: delete_of_run
+DELETE FROM beat WHERE run_no = ?1;

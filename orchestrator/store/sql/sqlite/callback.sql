@@ -8,3 +8,5 @@ SELECT digest, outcome, at FROM callback WHERE run_no = ?1 AND subject = ?2 AND 
 SELECT count(*) FROM (SELECT 1 FROM callback WHERE run_no = ?1 AND subject = ?2 AND body IS NOT NULL LIMIT ?3);
 -- name: of_run
 SELECT subject, id, digest, outcome, at, body FROM callback WHERE run_no = ?1 ORDER BY at, seq, subject, id LIMIT ?2;
+-- name: delete_of_run
+DELETE FROM callback WHERE run_no = ?1;

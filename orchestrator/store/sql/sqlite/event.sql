@@ -11,3 +11,5 @@ SELECT seq, at, kind, data FROM event
 WHERE run_no = ?1 AND seq <= ?2 AND kind IN ('run_created', 'step_scheduled', 'step_recorded', 'step_completed') ORDER BY seq;
 -- name: ending
 SELECT seq FROM event WHERE run_no = ?1 AND kind = 'run_ending' ORDER BY seq DESC LIMIT 1;
+-- name: delete_of_run
+DELETE FROM event WHERE run_no = ?1;

@@ -59,3 +59,5 @@ SELECT run_no, id, flow, release, bundle, state, seq, wake_seq, calls, open_step
 FROM run WHERE state = 'running' AND evaluated_seq >= wake_seq AND flow = ?3 AND run_no < ?1 ORDER BY run_no DESC LIMIT ?2;
 -- name: of_flow_after
 SELECT run_no, id, state, updated_at FROM run WHERE flow = ?1 AND run_no > ?2 ORDER BY run_no LIMIT ?3;
+-- name: delete
+DELETE FROM run WHERE run_no = ?1;

@@ -14,6 +14,7 @@ pub(super) async fn all(fresh: &impl AsyncFn() -> Arc<dyn Store>) {
         the_backlog_counts_what_is_due_and_not_claimed,
         commands_are_kept_newest_first,
         retention_goes_on_where_it_stopped,
+        a_run_that_is_over_is_deleted_with_everything_of_it,
     );
 }
 
@@ -71,4 +72,20 @@ pub(super) async fn retention_goes_on_where_it_stopped(world: &World) {
     let mark = store.retention_mark(&flow).await.unwrap();
     let rest = store.runs_of_flow(&flow, mark, 10).await.unwrap();
     assert_eq!(rest.iter().map(|row| row.run.clone()).collect::<Vec<_>>(), [second]);
+}
+
+pub(super) async fn a_run_that_is_over_is_deleted_with_everything_of_it(world: &World) {
+    let store = &world.store;
+    let (open, _) = world.waiting("ask").await;
+    assert!(!store.delete_run(&open).await.unwrap(), "an open run is never deleted");
+    let (run, wait) = world.waiting("ask").await;
+    world.answer(&wait, "d", Ok(serde_json::json!(1))).await.unwrap();
+    world.end(&run, serde_json::json!(2)).await;
+    assert!(store.run(&run).await.unwrap().unwrap().head.state.is_over());
+    assert!(store.delete_run(&run).await.unwrap());
+    assert!(!store.delete_run(&run).await.unwrap());
+    assert!(store.run(&run).await.unwrap().is_none());
+    assert!(store.history(&run, 0, 10).await.unwrap().is_empty() && store.wait(&wait).await.unwrap().is_none());
+    assert!(store.run_counts().await.unwrap().iter().all(|count| count.state != "succeeded"), "it is not counted any more");
+    assert!(store.run(&open).await.unwrap().is_some(), "others stay");
 }

@@ -2,7 +2,7 @@
 
 use super::Fut;
 use crate::model::operations::{ActionRow, AskedAfter, AskedStep, AttemptCount, Backlog, OverRow};
-use sortie_core::ids::{Ms, WaitId};
+use sortie_core::ids::{Ms, RunId, WaitId};
 
 /// What operators ask and do: status, failures, retention, export.
 pub trait Operations: Send + Sync {
@@ -24,4 +24,7 @@ pub trait Operations: Send + Sync {
     fn retention_mark(&self, flow: &str) -> Fut<'_, i64>;
     /// Remember it.
     fn mark_retention(&self, flow: &str, number: i64) -> Fut<'_, ()>;
+    /// Delete a run that is over with everything of it; false where it is not there, is open, or still owes something to a host or
+    /// to its parent.
+    fn delete_run(&self, run: &RunId) -> Fut<'_, bool>;
 }

@@ -1,8 +1,10 @@
 //! What operators ask and do: status, retention, their commands.
 
 mod asked;
+mod delete;
 
 pub(super) use asked::{approval, asked};
+pub(super) use delete::delete_run;
 
 use super::codec::{Id, bad, word};
 use crate::error::StoreError;

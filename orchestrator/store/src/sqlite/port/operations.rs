@@ -3,7 +3,7 @@
 use crate::model::operations::{ActionRow, AskedAfter, AskedStep, AttemptCount, Backlog, OverRow};
 use crate::port::{Fut, Operations};
 use crate::sqlite::{SqliteStore, operations};
-use sortie_core::ids::{Ms, WaitId};
+use sortie_core::ids::{Ms, RunId, WaitId};
 
 impl Operations for SqliteStore {
     fn asked(&self, kind: &'static str, after: Option<AskedAfter>, limit: usize) -> Fut<'_, Vec<AskedStep>> {
@@ -44,5 +44,10 @@ impl Operations for SqliteStore {
     fn mark_retention(&self, flow: &str, number: i64) -> Fut<'_, ()> {
         let flow = flow.to_owned();
         self.write(move |db| Ok(operations::mark_retention(db, &flow, number)?))
+    }
+
+    fn delete_run(&self, run: &RunId) -> Fut<'_, bool> {
+        let run = run.clone();
+        self.write(move |db| Ok(operations::delete_run(db, &run)?))
     }
 }
