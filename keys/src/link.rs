@@ -58,7 +58,9 @@ mod tests {
         let made = ring.sign_link("approval", &["a", "bc"]).unwrap();
         let holds = |purpose, fields: &[&str]| ring.verify_link(purpose, fields, &made.kid, &made.sig);
         assert_eq!(holds("approval", &["a", "bc"]), Ok(()));
-        for (purpose, fields) in [("resource", &["a", "bc"][..]), ("approval", &["ab", "c"]), ("approval", &["a", "bc", ""]), ("approval", &["a"])] {
+        for (purpose, fields) in
+            [("resource", &["a", "bc"][..]), ("approval", &["ab", "c"]), ("approval", &["a", "bc", ""]), ("approval", &["a"])]
+        {
             assert_eq!(holds(purpose, fields), Err(UrlFault::Signature), "{purpose} {fields:?}");
         }
         assert_eq!(ring.verify_link("approval", &["a", "bc"], "none", &made.sig), Err(UrlFault::Key));

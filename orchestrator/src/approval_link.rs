@@ -55,7 +55,8 @@ impl ApprovalLink {
     /// The first check that failed; outside, all of them look the same.
     pub fn verify(ring: &KeyRing, installation: &str, id: &str, query: &str, now_s: i64) -> Result<Self, UrlFault> {
         let mut parts = query.split('&');
-        let mut next = |name: &str| parts.next().and_then(|part| part.strip_prefix(name)).filter(|value| is_plain(value)).ok_or(UrlFault::Form);
+        let mut next =
+            |name: &str| parts.next().and_then(|part| part.strip_prefix(name)).filter(|value| is_plain(value)).ok_or(UrlFault::Form);
         let (revision, by, roles) = (next("rev=")?, next("by=")?, next("roles=")?);
         let (kid, expires, sig) = (next("kid=")?, next("exp=")?, next("sig=")?);
         if parts.next().is_some() {

@@ -145,7 +145,8 @@ mod tests {
             said(json!({ "run_reset": { "keep": 3, "reopen": [3], "actor": "ann", "reason": null, "deadline_at": 1 } })),
             "ann sent the run back: call 3 is opened anew, what was asked for after call 3 is forgotten"
         );
-        let vote = json!({ "approval_voted": { "call": 2, "actor": "ann", "decision": "reject", "comment": "no", "revision": 4, "via": "link" } });
+        let vote =
+            json!({ "approval_voted": { "call": 2, "actor": "ann", "decision": "reject", "comment": "no", "revision": 4, "via": "link" } });
         assert_eq!(said(vote), "ann rejected call 2 by link: no");
     }
 }

@@ -45,12 +45,14 @@ pub struct ShowArgs {
 }
 
 #[derive(Args)]
-#[command(after_help = "A decision names the revision that was looked at, so that nobody decides about something else than they saw. Deciding the
+#[command(
+    after_help = "A decision names the revision that was looked at, so that nobody decides about something else than they saw. Deciding the
 same twice changes nothing; the first decision of a person stands.
 
 Examples:
   sortie approval approve wait_0d... --revision 12 --comment 'looks right'
-  sortie approval reject wait_0d... --revision 12 --comment 'wrong branch'")]
+  sortie approval reject wait_0d... --revision 12 --comment 'wrong branch'"
+)]
 pub struct VoteArgs {
     /// Id of the approval
     approval: String,
@@ -65,11 +67,13 @@ pub struct VoteArgs {
 }
 
 #[derive(Args)]
-#[command(after_help = "The link shows the question and takes one decision of that person. Whoever has it can decide: send it to them alone.
+#[command(
+    after_help = "The link shows the question and takes one decision of that person. Whoever has it can decide: send it to them alone.
 You can give only roles that you have yourself.
 
 Example:
-  sortie approval link wait_0d... --for ann@example.org --role maintainers --expires 24h")]
+  sortie approval link wait_0d... --for ann@example.org --role maintainers --expires 24h"
+)]
 pub struct LinkArgs {
     /// Id of the approval
     approval: String,

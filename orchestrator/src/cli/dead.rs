@@ -47,14 +47,16 @@ pub struct ShowArgs {
 }
 
 #[derive(Args)]
-#[command(after_help = "A redriven run keeps its release, its input and the answers of the steps before; the failed step is opened anew, with a
+#[command(
+    after_help = "A redriven run keeps its release, its input and the answers of the steps before; the failed step is opened anew, with a
 fresh retry budget. With --input (or another --release) a new run is made instead, which reuses what fits.
 
 Examples:
   sortie dead redrive run_0d... --reason 'the host is back'
   sortie dead redrive run_0d... --from build
   sortie dead redrive run_0d... --input '{\"shards\": 2}'
-  sortie dead redrive --all --flow fix-issue")]
+  sortie dead redrive --all --flow fix-issue"
+)]
 pub struct RedriveArgs {
     /// Id of the run
     #[arg(required_unless_present = "all", conflicts_with = "all")]
@@ -122,7 +124,14 @@ pub async fn run(command: DeadCommand, context: &Context) -> Result<Done, Proble
 async fn list(args: ListArgs, client: &Client) -> Result<Done, Problem> {
     let query = query(&[("flow", args.flow), ("before", args.before), ("limit", Some(args.limit.to_string()))]);
     let success = client.get(format!("/v1/dead{query}")).await?;
-    let columns = [("RUN", "id"), ("FLOW", "flow"), ("RELEASE", "release"), ("SINCE", "updated_at"), ("FAILURE", "failure.kind"), ("WHY", "failure.message")];
+    let columns = [
+        ("RUN", "id"),
+        ("FLOW", "flow"),
+        ("RELEASE", "release"),
+        ("SINCE", "updated_at"),
+        ("FAILURE", "failure.kind"),
+        ("WHY", "failure.message"),
+    ];
     let text = table::of(&success.data["runs"], &columns);
     Ok(Done::new(success, text))
 }

@@ -72,12 +72,14 @@ pub struct TerminateArgs {
 }
 
 #[derive(Args)]
-#[command(after_help = "The run keeps its release, its input, and the answers of the steps before. Without --from only the step that failed is
+#[command(
+    after_help = "The run keeps its release, its input, and the answers of the steps before. Without --from only the step that failed is
 opened anew, with a fresh retry budget. Where input or release should change, use `runs fork`.
 
 Examples:
   sortie runs retry run_0d...
-  sortie runs retry run_0d... --from build --reason 'the disk was full'")]
+  sortie runs retry run_0d... --from build --reason 'the disk was full'"
+)]
 pub struct RetryArgs {
     #[command(flatten)]
     id: RunId,

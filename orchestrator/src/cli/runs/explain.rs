@@ -7,11 +7,13 @@ use crate::envelope::Problem;
 use clap::Args;
 
 #[derive(Args)]
-#[command(after_help = "Says what it waits for and since when, what wakes it next, whether its job was handed URL and token, when it was last
+#[command(
+    after_help = "Says what it waits for and since when, what wakes it next, whether its job was handed URL and token, when it was last
 heard of, every callback that came, why it failed, and what to do next.
 
 Example:
-  sortie runs explain run_0d...")]
+  sortie runs explain run_0d..."
+)]
 pub struct ExplainArgs {
     #[command(flatten)]
     id: RunId,

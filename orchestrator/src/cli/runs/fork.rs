@@ -11,12 +11,14 @@ use clap::Args;
 use serde_json::json;
 
 #[derive(Args)]
-#[command(after_help = "The new run reuses answers of the old one where step name and arguments are the same, up to --from. The old run stays as
+#[command(
+    after_help = "The new run reuses answers of the old one where step name and arguments are the same, up to --from. The old run stays as
 it is.
 
 Examples:
   sortie runs fork run_0d... --release 4
-  sortie runs fork run_0d... --from build --input '{\"shards\": 2}'")]
+  sortie runs fork run_0d... --from build --input '{\"shards\": 2}'"
+)]
 pub struct ForkArgs {
     #[command(flatten)]
     id: RunId,

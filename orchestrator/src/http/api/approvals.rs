@@ -68,8 +68,8 @@ async fn find(api: &Api, id: &str) -> Result<(AskedStep, ApprovalStep), Problem>
         StepKind::Approval(step) => Some((step.clone(), asked)),
         _ => None,
     });
-    let (step, asked) =
-        asked.ok_or_else(|| Problem::new(ErrorCode::NotFound, format!("there is no approval {id}")).next(Next::look(&["approval", "list"])))?;
+    let (step, asked) = asked
+        .ok_or_else(|| Problem::new(ErrorCode::NotFound, format!("there is no approval {id}")).next(Next::look(&["approval", "list"])))?;
     Ok((asked, step))
 }
 
@@ -150,7 +150,11 @@ pub(super) async fn link(State(api): State<Api>, Path(id): Path<String>, caller:
     let asked: LinkBody = body(&bytes)?;
     let (row, step) = find(&api, &id).await?;
     if !row.step.is_open() {
-        return Err(Problem::new(ErrorCode::Conflict, format!("{} is decided already", step.id)).next(Next::look(&["approval", "show", step.id.as_str()])));
+        return Err(Problem::new(ErrorCode::Conflict, format!("{} is decided already", step.id)).next(Next::look(&[
+            "approval",
+            "show",
+            step.id.as_str(),
+        ])));
     }
     // Nobody hands out a role that they do not have.
     if let Some(role) = asked.roles.iter().find(|role| !caller.has_one_of(std::slice::from_ref(*role))) {
@@ -164,7 +168,13 @@ pub(super) async fn link(State(api): State<Api>, Path(id): Path<String>, caller:
         return Err(Problem::new(ErrorCode::Usage, format!("a name has 1 to {} characters", crate::approval_link::NAME_CHARS)));
     }
     let end = asked.expires_ms.map_or(row.step.deadline_at, |ms| api.app.clock.now().saturating_add_unsigned(ms).min(row.step.deadline_at));
-    let link = ApprovalLink { id: step.id.clone(), revision: step.revision, by: name.clone(), roles: asked.roles.clone(), expires_s: end.div_euclid(1_000) };
+    let link = ApprovalLink {
+        id: step.id.clone(),
+        revision: step.revision,
+        by: name.clone(),
+        roles: asked.roles.clone(),
+        expires_s: end.div_euclid(1_000),
+    };
     let url = link.sign(api.app.driver.ring(), &api.app.installation.id, api.app.config.audience());
     let url = url.map_err(|why| Problem::new(ErrorCode::Failed, why))?;
     Ok(Success::new(json!({

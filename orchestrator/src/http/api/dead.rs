@@ -32,14 +32,19 @@ struct ListQuery {
 /// Dead letters, newest first.
 pub(super) async fn list(State(api): State<Api>, uri: Uri) -> Answer {
     let asked: ListQuery = query(&uri)?;
-    let before = asked.before.as_deref().map(RunId::parse).transpose().map_err(|error| Problem::new(ErrorCode::Usage, error.to_string()))?;
+    let before =
+        asked.before.as_deref().map(RunId::parse).transpose().map_err(|error| Problem::new(ErrorCode::Usage, error.to_string()))?;
     let limit = asked.limit.unwrap_or(crate::limits::RUNS_PAGE).clamp(1, crate::limits::RUNS_PAGE);
     let rows = api.app.store.runs(filter(asked.flow.clone(), before, limit)).await?;
     let runs: Vec<Value> = rows.iter().map(|row| views::run(&row.head)).collect();
     let before = if rows.len() == limit { rows.last().map(|row| row.head.id.to_string()) } else { None };
     let mut success = Success::new(json!({ "runs": runs, "before": before }));
     if let Some(first) = rows.first() {
-        success = success.next(Next::look(&["dead", "show", first.head.id.as_str()])).next(Next::act(&["dead", "redrive", first.head.id.as_str()]));
+        success = success.next(Next::look(&["dead", "show", first.head.id.as_str()])).next(Next::act(&[
+            "dead",
+            "redrive",
+            first.head.id.as_str(),
+        ]));
     }
     Ok(match before {
         Some(before) => success.next(Next::look(&["dead", "list", "--before", &before])),

@@ -1,7 +1,7 @@
 //! `GET /v1/runs/{id}/explain`: what a run is doing, or why it stopped, in plain words.
 
 use super::answer::Answer;
-use super::limits::{PLACE_RUNS, HELD_EVENTS};
+use super::limits::{HELD_EVENTS, PLACE_RUNS};
 use super::routes::Api;
 use super::run_ids;
 use crate::envelope::{Problem, Success};
@@ -83,7 +83,8 @@ async fn place(api: &Api, head: &RunHead) -> Result<Place, Problem> {
         // `running` is two shown states: ready and waiting.
         let shown: &[&str] = if state == RunState::Running { &["running", "waiting"] } else { &[state.as_str()] };
         for word in shown {
-            let filter = RunFilter { flow: Some(head.flow.clone()), state: Some((*word).to_owned()), limit: PLACE_RUNS, ..RunFilter::default() };
+            let filter =
+                RunFilter { flow: Some(head.flow.clone()), state: Some((*word).to_owned()), limit: PLACE_RUNS, ..RunFilter::default() };
             let rows = api.app.store.runs(filter).await?;
             place.at_least |= rows.len() == PLACE_RUNS;
             rows.iter().for_each(|row| count(&mut place, head, key, &row.head));

@@ -1,7 +1,10 @@
 //! The route table: built once, listed for the test that walks it.
 
 use super::token::{self, TokenDigest};
-use super::{approvals, dead, explain, flows, guard, hosts, idempotency, launches, logs, runs, runs_control, runs_create, runs_fork, runs_history, runs_tokens, status, waits};
+use super::{
+    approvals, dead, explain, flows, guard, hosts, idempotency, launches, logs, runs, runs_control, runs_create, runs_fork, runs_history,
+    runs_tokens, status, waits,
+};
 use crate::app::App;
 use axum::Router;
 use axum::handler::Handler;

@@ -120,7 +120,12 @@ pub(super) async fn adopt(State(api): State<Api>, Path(id): Path<String>, caller
 }
 
 /// The result of an attempt that was kept and not used.
-async fn kept_result(api: &Api, run: &RunId, attempt: &AttemptId, digest: Option<&str>) -> Result<sortie_store::model::CallbackRow, Problem> {
+async fn kept_result(
+    api: &Api,
+    run: &RunId,
+    attempt: &AttemptId,
+    digest: Option<&str>,
+) -> Result<sortie_store::model::CallbackRow, Problem> {
     let rows = api.app.store.callbacks(run).await?;
     let is_result = format!("{attempt}.result.");
     let mut kept: Vec<_> = rows
@@ -154,7 +159,8 @@ pub(super) async fn step_named(api: &Api, head: &RunHead, named: &Value) -> Resu
     let found = pick(&steps, &wanted).cloned();
     found.ok_or_else(|| {
         let names: Vec<&str> = steps.iter().filter(|step| !step.forgotten).map(|step| step.name.as_str()).collect();
-        let problem = Problem::new(ErrorCode::NotFound, format!("{} has no step `{}`", head.id, wanted.chars().take(128).collect::<String>()));
+        let problem =
+            Problem::new(ErrorCode::NotFound, format!("{} has no step `{}`", head.id, wanted.chars().take(128).collect::<String>()));
         problem.details(json!({ "steps": names })).next(Next::look(&["runs", "show", head.id.as_str()]))
     })
 }

@@ -89,7 +89,8 @@ async fn input_of(api: &Api, head: &RunHead) -> Result<Value, Problem> {
 }
 
 fn skipped(head: &RunHead, running: Option<&RunId>) -> Problem {
-    let problem = Problem::new(ErrorCode::Conflict, format!("the flow `{}` has no room for another run, and its limit says to skip it", head.flow));
+    let problem =
+        Problem::new(ErrorCode::Conflict, format!("the flow `{}` has no room for another run, and its limit says to skip it", head.flow));
     match running {
         Some(run) => problem.details(json!({ "running": run })).next(Next::look(&["runs", "explain", run.as_str()])),
         None => problem,

@@ -43,7 +43,12 @@ impl PageQuery {
 }
 
 /// A page of open steps of a kind, as JSON, with the place to go on from.
-pub(super) async fn page(api: &Api, uri: &Uri, kind: &'static str, view: fn(&AskedStep) -> Value) -> Result<(Vec<Value>, Option<String>), Problem> {
+pub(super) async fn page(
+    api: &Api,
+    uri: &Uri,
+    kind: &'static str,
+    view: fn(&AskedStep) -> Value,
+) -> Result<(Vec<Value>, Option<String>), Problem> {
     let (after, limit) = query::<PageQuery>(uri)?.page()?;
     let rows = api.app.store.asked(kind, after, limit).await?;
     let more = if rows.len() == limit { rows.last().map(|row| format!("{}:{}", row.run, row.step.call)) } else { None };
@@ -119,7 +124,8 @@ pub(super) async fn answer(State(api): State<Api>, Path(id): Path<String>, calle
     may_answer(&row, &caller)?;
     if let Some(wanted) = &row.schema {
         schema::check(wanted.clone(), asked.value.clone(), "").await.map_err(|why| {
-            Problem::new(ErrorCode::InvalidInput, format!("the value does not fit the schema of the wait: {why}")).details(json!({ "schema": wanted }))
+            Problem::new(ErrorCode::InvalidInput, format!("the value does not fit the schema of the wait: {why}"))
+                .details(json!({ "schema": wanted }))
         })?;
     }
     let digest = canonical::digest(canonical::json(&asked.value).as_bytes());

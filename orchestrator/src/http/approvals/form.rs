@@ -47,7 +47,8 @@ mod tests {
     use axum::http::HeaderValue;
 
     fn form(text: &str) -> Result<Form, &'static str> {
-        let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded; charset=utf-8"))]);
+        let headers =
+            HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded; charset=utf-8"))]);
         read(&headers, text.as_bytes())
     }
 

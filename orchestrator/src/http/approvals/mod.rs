@@ -38,14 +38,20 @@ async fn answer(State(state): State<Approvals>, ConnectInfo(peer): ConnectInfo<S
     match answered(&state, request).await {
         Ok((status, text)) => html(status, text),
         Err(Refused::Link) if !state.refusals.count(peer.ip()) => {
-            let mut response = html(StatusCode::TOO_MANY_REQUESTS, page::says("Too many links that do not hold came from here.", "Wait a while."));
+            let mut response =
+                html(StatusCode::TOO_MANY_REQUESTS, page::says("Too many links that do not hold came from here.", "Wait a while."));
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(REFUSED_RETRY_S));
             response
         }
         // One shape, whatever is wrong with the link.
-        Err(Refused::Link) => html(StatusCode::UNAUTHORIZED, page::says("This link does not hold.", "It is over, was changed, or was replaced. Ask for a new one.")),
+        Err(Refused::Link) => html(
+            StatusCode::UNAUTHORIZED,
+            page::says("This link does not hold.", "It is over, was changed, or was replaced. Ask for a new one."),
+        ),
         Err(Refused::Form(why)) => html(StatusCode::BAD_REQUEST, page::says("The decision could not be read.", why)),
-        Err(Refused::Unavailable) => html(StatusCode::SERVICE_UNAVAILABLE, page::says("Not now.", "Open the link again in a moment; nothing was decided.")),
+        Err(Refused::Unavailable) => {
+            html(StatusCode::SERVICE_UNAVAILABLE, page::says("Not now.", "Open the link again in a moment; nothing was decided."))
+        }
     }
 }
 

@@ -38,7 +38,8 @@ pub(super) async fn open_waits_are_listed_in_the_order_of_their_runs(world: &Wor
 pub(super) async fn the_backlog_counts_what_is_due_and_not_claimed(world: &World) {
     let store = &world.store;
     let _ = world.run("build").await;
-    let of = |class: WorkClass, backlog: Vec<crate::model::operations::Backlog>| backlog.into_iter().find(|row| row.class == class).unwrap();
+    let of =
+        |class: WorkClass, backlog: Vec<crate::model::operations::Backlog>| backlog.into_iter().find(|row| row.class == class).unwrap();
     let now = world.now();
     let advance = of(WorkClass::Advance, store.backlog(now).await.unwrap());
     assert_eq!(advance.due, 1);
@@ -50,7 +51,8 @@ pub(super) async fn the_backlog_counts_what_is_due_and_not_claimed(world: &World
 
 pub(super) async fn commands_are_kept_newest_first(world: &World) {
     let store = &world.store;
-    let action = |at: i64| ActionRow { at, actor: "ann".to_owned(), method: "POST".to_owned(), path: "/v1/runs/x/pause".to_owned(), status: 200 };
+    let action =
+        |at: i64| ActionRow { at, actor: "ann".to_owned(), method: "POST".to_owned(), path: "/v1/runs/x/pause".to_owned(), status: 200 };
     for at in 1..=3 {
         store.record_action(action(at)).await.unwrap();
     }

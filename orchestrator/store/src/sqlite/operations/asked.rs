@@ -12,7 +12,12 @@ use sortie_core::ids::WaitId;
 use sortie_core::view::{Step, StepKind};
 
 /// Open ones of a kind, in the order of their runs.
-pub(in crate::sqlite) fn asked(db: &Connection, kind: &str, after: Option<&AskedAfter>, limit: usize) -> Result<Vec<AskedStep>, StoreError> {
+pub(in crate::sqlite) fn asked(
+    db: &Connection,
+    kind: &str,
+    after: Option<&AskedAfter>,
+    limit: usize,
+) -> Result<Vec<AskedStep>, StoreError> {
     let (run_no, call) = match after {
         Some((id, call)) => (run::number(db, id)?.ok_or_else(|| StoreError::NotFound(format!("run {id}")))?, *call),
         None => (0, 0),

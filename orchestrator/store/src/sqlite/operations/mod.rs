@@ -20,7 +20,8 @@ use sortie_core::state::RunState;
 pub(super) fn backlog(db: &Connection, now: Ms) -> rusqlite::Result<Vec<Backlog>> {
     let mut statement = db.prepare_cached(sqlite!("due", "backlog"))?;
     let one = |class: WorkClass| {
-        statement.query_row(params![class as u8, now, limits::BACKLOG], |row| Ok(Backlog { class, due: row.get(0)?, oldest_at: row.get(1)? }))
+        statement
+            .query_row(params![class as u8, now, limits::BACKLOG], |row| Ok(Backlog { class, due: row.get(0)?, oldest_at: row.get(1)? }))
     };
     WorkClass::ALL.into_iter().map(one).collect()
 }
