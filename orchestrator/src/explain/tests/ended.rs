@@ -109,7 +109,7 @@ fn a_success_needs_nothing() {
 fn a_child_that_failed_is_the_one_to_explain() {
     let mut world = World::new(RunState::Failed);
     let child = sortie_core::ids::RunId::new(1, &super::world::entropy(5), 0);
-    let kind = sortie_core::view::StepKind::Child { run: child.clone(), on_cancel: Default::default(), stopping: None };
+    let kind = sortie_core::view::StepKind::Child { run: child.clone(), on_cancel: Default::default(), stopping: None, made: true };
     world.step("deploy", kind, json!({ "child": { "flow": "d", "input": {} } }));
     world.steps[0].completed_seq = Some(8);
     world.fail(FailureKind::Child, "failed");

@@ -50,6 +50,9 @@ fn an_approval_says_who_decides_and_who_has() {
         quorum: 2,
         comment_required: false,
         remind_ms: None,
+        remind_at: None,
+        escalate: None,
+        notify: None,
         reminded: 1,
         votes: vec![CastVote { actor: "ann".to_owned(), decision: Decision::Approve, comment: None, at: NOW - MIN }],
     });
@@ -72,7 +75,15 @@ fn a_sleep_ends_by_itself() {
 #[test]
 fn a_request_of_the_server_says_when_it_is_tried_again() {
     let mut world = World::new(RunState::Running);
-    let tries = Tries { number: 2, used: 2, retry: RetryPolicy::default(), retry_at: Some(NOW + 5_000), since: NOW - MIN };
+    let tries = Tries {
+        number: 2,
+        used: 2,
+        retry: RetryPolicy::default(),
+        retry_at: Some(NOW + 5_000),
+        since: NOW - MIN,
+        base: 1,
+        under_way: false,
+    };
     let call = world.step("post", StepKind::Http(tries), json!({ "http": { "method": "POST", "url": "https://a.example" } }));
     world.put(Work::Timer(Timer::Retry(call)), NOW + 5_000);
     let explained = world.explained();
@@ -92,7 +103,7 @@ fn an_outside_event_names_its_key() {
 fn a_child_is_named_and_explained_by_the_next_command() {
     let mut world = World::new(RunState::Running);
     let child = RunId::new(NOW, &entropy(9), 1);
-    let kind = StepKind::Child { run: child.clone(), on_cancel: OnCancel::Cancel, stopping: None };
+    let kind = StepKind::Child { run: child.clone(), on_cancel: OnCancel::Cancel, stopping: None, made: true };
     world.step("deploy", kind, json!({ "child": { "flow": "deploy", "input": {} } }));
     let explained = world.explained();
     assert!(explained.headline.contains(child.as_str()));

@@ -128,6 +128,8 @@ impl World {
             retry_at: None,
             since: NOW - 5 * MIN,
             base_fence: 0,
+            behind: Vec::new(),
+            alive_since: None,
             budget: None,
             limits: JobLimits { heartbeat_ms: 30_000, started_ms: 120_000, launch_ms: 120_000, silence_ms: None },
         };

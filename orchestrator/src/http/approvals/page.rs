@@ -107,6 +107,9 @@ mod tests {
             quorum: 1,
             comment_required: true,
             remind_ms: None,
+            remind_at: None,
+            escalate: None,
+            notify: None,
             reminded: 0,
             votes,
         });
