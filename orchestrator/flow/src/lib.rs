@@ -14,6 +14,7 @@ pub mod docs;
 pub mod duration;
 pub mod evaluate;
 pub mod input_type;
+pub mod instant;
 pub mod json;
 pub mod limits;
 pub mod lint;

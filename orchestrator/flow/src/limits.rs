@@ -56,6 +56,15 @@ pub const WEBHOOK_REPLAY_MS: u64 = 300_000;
 /// Characters of the name of a secret or a connection.
 pub const REFERENCE_CHARS: usize = 128;
 
+/// Bytes of the name and of the key of an outside event: both stand in an index.
+pub const EVENT_BYTES: usize = 256;
+/// Headers of a request.
+pub const HTTP_HEADERS: usize = 64;
+/// Characters of an approval's title: it is the subject of a mail.
+pub const TITLE_CHARS: usize = 200;
+/// Resources that an approval shows.
+pub const APPROVAL_SHOWN: usize = 32;
+
 /// Stack of the thread that evaluates: what the parser accepts recurses deeper than 2 MiB.
 pub const WORKER_STACK_BYTES: usize = 256 << 20;
 /// Address space of a worker beside that stack (RLIMIT_AS).

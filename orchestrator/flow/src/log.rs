@@ -1,19 +1,9 @@
 //! What a flow logs. A line is numbered within its run, so that it can be kept exactly once however often it is replayed.
 
-use crate::limits::{LOG_LINE_CHARS, LOG_LINES};
-use serde::{Deserialize, Serialize};
+use crate::limits::{CALL_WARNING, LOG_LINE_CHARS, LOG_LINES};
+use sortie_core::evaluation::LogLine;
+use sortie_core::limits;
 use std::cell::{Cell, RefCell};
-
-/// One line that a flow logged with `log` or `print`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LogLine {
-    /// Number of the line within the run, from 1, the same in every evaluation; 0 for a remark of the engine.
-    pub index: u32,
-    /// Durable calls made before it.
-    pub after_call: u32,
-    /// What was logged, cut to [`LOG_LINE_CHARS`].
-    pub text: String,
-}
 
 /// Lines of one evaluation.
 #[derive(Debug, Default)]
@@ -21,6 +11,7 @@ pub struct Log {
     /// Lines up to this number have been kept before.
     known: u32,
     seen: Cell<u32>,
+    warned: Cell<bool>,
     lines: RefCell<Vec<LogLine>>,
 }
 
@@ -33,17 +24,26 @@ impl Log {
 
     /// Keep a line, unless it was kept before or there are too many.
     pub fn line(&self, after_call: u32, text: &str) {
-        let index = self.seen.get().saturating_add(1);
-        self.seen.set(index);
-        let mut lines = self.lines.borrow_mut();
-        if index > self.known && lines.len() < LOG_LINES {
-            lines.push(LogLine { index, after_call, text: text.chars().take(LOG_LINE_CHARS).collect() });
+        self.warn(after_call);
+        self.keep(after_call, text);
+    }
+
+    /// Say once that the run comes near its bound of durable calls: before the first line after the call at 80 %, and so at the
+    /// same place in every evaluation.
+    pub fn warn(&self, after_call: u32) {
+        if after_call >= CALL_WARNING && !self.warned.replace(true) {
+            let most = limits::CALLS_PER_RUN;
+            self.keep(CALL_WARNING, &format!("warning: the run has made {CALL_WARNING} of at most {most} durable calls"));
         }
     }
 
-    /// Keep a line that is not the flow's: it has number 0, and comes in addition.
-    pub fn note(&self, after_call: u32, text: &str) {
-        self.lines.borrow_mut().push(LogLine { index: 0, after_call, text: text.to_owned() });
+    fn keep(&self, after_call: u32, text: &str) {
+        let index = self.seen.get().saturating_add(1);
+        self.seen.set(index);
+        let mut lines = self.lines.borrow_mut();
+        if index > self.known && index <= limits::LOG_LINES && lines.len() < LOG_LINES {
+            lines.push(LogLine { after_call, text: text.chars().take(LOG_LINE_CHARS).collect() });
+        }
     }
 
     /// The new lines.
@@ -62,7 +62,20 @@ mod tests {
         let log = Log::after(1);
         log.line(0, "first");
         log.line(1, "second");
-        assert_eq!(log.take(), vec![LogLine { index: 2, after_call: 1, text: "second".into() }]);
+        assert_eq!(log.take(), vec![LogLine { after_call: 1, text: "second".into() }]);
+    }
+
+    #[test]
+    fn the_warning_stands_at_the_same_place_in_every_evaluation() {
+        let told = |known, lines: &[u32]| {
+            let log = Log::after(known);
+            lines.iter().for_each(|after| log.line(*after, "x"));
+            log.warn(CALL_WARNING);
+            log.take().into_iter().map(|line| line.text.starts_with("warning")).collect::<Vec<_>>()
+        };
+        assert_eq!(told(0, &[1]), [false, true]);
+        assert_eq!(told(2, &[1, CALL_WARNING + 5]), [false], "it was kept before");
+        assert_eq!(told(0, &[1, CALL_WARNING + 5]), [false, true, false]);
     }
 
     #[test]

@@ -9,14 +9,16 @@
 //! | a call that the flow never made | to its end | `nondeterminism` |
 
 use crate::json;
+use crate::values::reference::WaitReference;
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
-use sortie_core::call::CallSpec;
-use sortie_core::evaluation::{Command, JournalEntry};
+use sortie_core::call::{CallSpec, ReadWhat};
+use sortie_core::evaluation::{Command, JournalEntry, Reports};
 use sortie_core::failure::FailureKind;
 use sortie_core::limits::{CALL_BYTES, CALLS_PER_RUN, STEP_NAME_CHARS};
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Why an evaluation goes no further. The first one stands, whatever the flow does with the error.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,7 +26,14 @@ pub enum Stop {
     /// One of these calls must be answered first.
     Suspended(Vec<u32>),
     /// It failed.
-    Failed(FailureKind, String),
+    Failed {
+        /// Kind.
+        kind: FailureKind,
+        /// For people.
+        message: String,
+        /// Whether a checked step has used up its retries.
+        gave_up: bool,
+    },
 }
 
 /// The error that a builtin returns once the evaluation has stopped. [`Replay::stopped`] says why.
@@ -32,10 +41,28 @@ pub enum Stop {
 #[error("{0}")]
 pub struct Halt(String);
 
+/// What a replay goes by.
+#[derive(Clone, Copy, Debug)]
+pub struct Known<'j> {
+    /// Durable calls so far.
+    pub journal: &'j [JournalEntry],
+    /// Calls of the run that this one was forked from, with their answers.
+    pub reuse: &'j [JournalEntry],
+    /// What jobs have reported so far, by call.
+    pub reports: &'j BTreeMap<u32, Reports>,
+    /// Calls that `run` made, where `on_exit` is evaluated.
+    pub exit_from: Option<u32>,
+}
+
+/// A reused answer has its event number only once it is committed; until then it comes after all that have one, in call order.
+const REUSED_SEQ: u64 = 1 << 62;
+
 /// One evaluation's view of the journal. Builtins reach it through the evaluator.
 #[derive(Debug)]
 pub struct Replay<'j> {
     journal: &'j [JournalEntry],
+    reuse: HashMap<&'j str, &'j JournalEntry>,
+    reports: &'j BTreeMap<u32, Reports>,
     at_ms: i64,
     entropy: [u8; 32],
     made: Cell<u32>,
@@ -45,20 +72,27 @@ pub struct Replay<'j> {
 }
 
 impl<'j> Replay<'j> {
-    /// A replay of this journal at this time.
+    /// A replay of what is known at this time.
     ///
     /// # Errors
-    /// The journal's calls are not numbered 1, 2, 3...
-    pub fn new(journal: &'j [JournalEntry], at_ms: i64, entropy: [u8; 32]) -> Result<Self, String> {
+    /// The journal's calls are not numbered 1, 2, 3..., or it is shorter than what `on_exit` follows.
+    pub fn new(known: Known<'j>, at_ms: i64, entropy: [u8; 32]) -> Result<Self, String> {
+        let Known { journal, reuse, reports, exit_from } = known;
+        let body = exit_from.unwrap_or(0) as usize;
+        if body > journal.len() {
+            return Err(format!("the journal is damaged: it has {} calls, and `run` made {body}", journal.len()));
+        }
         if let Some((at, entry)) = journal.iter().enumerate().find(|(at, entry)| entry.call as usize != at + 1) {
             return Err(format!("the journal is damaged: call {} stands at place {}", entry.call, at + 1));
         }
         Ok(Self {
             journal,
+            reuse: reuse.iter().map(|entry| (entry.step.as_str(), entry)).collect(),
+            reports,
             at_ms,
             entropy,
-            made: Cell::new(0),
-            names: RefCell::default(),
+            made: Cell::new(exit_from.unwrap_or(0)),
+            names: RefCell::new(journal[..body].iter().map(|entry| entry.step.clone()).collect()),
             commands: RefCell::default(),
             stop: RefCell::default(),
         })
@@ -71,7 +105,11 @@ impl<'j> Replay<'j> {
     pub fn schedule(&self, step: &str, spec: CallSpec) -> Result<u32, Halt> {
         let call = self.admit(step, &spec)?;
         if self.entry(call).is_none() {
-            self.commands.borrow_mut().push(Command::Schedule { call, step: step.to_owned(), spec });
+            let step = step.to_owned();
+            self.commands.borrow_mut().push(match self.reused(&step, &spec) {
+                Some(value) => Command::Reuse { call, step, spec, value },
+                None => Command::Schedule { call, step, spec },
+            });
         }
         Ok(call)
     }
@@ -85,19 +123,73 @@ impl<'j> Replay<'j> {
         if let Some(entry) = self.entry(call) {
             return entry.value.clone().ok_or_else(|| self.damaged(call, "it has no answer"));
         }
+        if let (Some(value), false) = (self.reused(step, &spec), matches!(spec, CallSpec::WaitAny { .. })) {
+            self.commands.borrow_mut().push(Command::Reuse { call, step: step.to_owned(), spec, value: value.clone() });
+            return Ok(value);
+        }
         let (value, losers) = answer(call)?;
         self.commands.borrow_mut().push(Command::Record { call, step: step.to_owned(), spec, value: value.clone(), losers });
         Ok(value)
     }
 
-    /// The recorded answer of a call that has been made.
-    pub fn answer(&self, call: u32) -> Option<&'j Json> {
-        self.entry(call)?.value.as_ref()
+    /// The answer of a call that has been made: recorded, or reused by this very evaluation.
+    pub fn answer(&self, call: u32) -> Option<Cow<'j, Json>> {
+        match self.entry(call) {
+            Some(entry) => entry.value.as_ref().map(Cow::Borrowed),
+            None => self.just_reused(call).map(Cow::Owned),
+        }
+    }
+
+    /// The arguments of a call that has been made.
+    pub fn spec(&self, call: u32) -> Option<Cow<'j, CallSpec>> {
+        if let Some(entry) = self.entry(call) {
+            return Some(Cow::Borrowed(&entry.spec));
+        }
+        match self.commands.borrow().get(self.place(call)?)? {
+            Command::Reuse { spec, .. } | Command::Schedule { spec, .. } | Command::Record { spec, .. } => Some(Cow::Owned(spec.clone())),
+        }
+    }
+
+    /// What a job has reported so far.
+    pub fn report(&self, call: u32, what: ReadWhat) -> Json {
+        let report = self.reports.get(&call).and_then(|reports| match what {
+            ReadWhat::Progress => reports.progress.clone(),
+            ReadWhat::Checkpoint => reports.checkpoint.clone(),
+        });
+        report.unwrap_or(Json::Null)
+    }
+
+    /// Whether the next call is a new one.
+    pub fn at_the_end(&self) -> bool {
+        self.made.get() as usize >= self.journal.len()
+    }
+
+    fn just_reused(&self, call: u32) -> Option<Json> {
+        match self.commands.borrow().get(self.place(call)?)? {
+            Command::Reuse { value, .. } => Some(value.clone()),
+            Command::Schedule { .. } | Command::Record { .. } => None,
+        }
+    }
+
+    /// Where the command of a new call stands: each has one, in call order.
+    fn place(&self, call: u32) -> Option<usize> {
+        (call as usize).checked_sub(self.journal.len() + 1)
+    }
+
+    /// The answer that the run this one was forked from had for the same step with the same arguments. One that only says that
+    /// the other run was ended is none.
+    fn reused(&self, step: &str, spec: &CallSpec) -> Option<Json> {
+        let entry = self.reuse.get(step)?;
+        let value = entry.value.as_ref().filter(|_| same_spec(&entry.spec, spec))?;
+        let ended = matches!(value.pointer("/error/kind").and_then(Json::as_str), Some("cancelled" | "terminated" | "deadline"));
+        (!ended).then(|| value.clone())
     }
 
     /// Number of the event that answered a call. Answers without one come last.
     pub fn completed_seq(&self, call: u32) -> Option<u64> {
-        let entry = self.entry(call)?;
+        let Some(entry) = self.entry(call) else {
+            return self.just_reused(call).map(|_| REUSED_SEQ + u64::from(call));
+        };
         entry.value.as_ref().map(|_| entry.completed_seq.unwrap_or(u64::MAX))
     }
 
@@ -108,7 +200,12 @@ impl<'j> Replay<'j> {
 
     /// Stop for good.
     pub fn fail(&self, kind: FailureKind, message: impl Into<String>) -> Halt {
-        self.stop(Stop::Failed(kind, message.into()))
+        self.stop_failed(kind, message.into(), false)
+    }
+
+    /// Stop for good, and say whether a checked step has used up its retries.
+    pub fn stop_failed(&self, kind: FailureKind, message: String, gave_up: bool) -> Halt {
+        self.stop(Stop::Failed { kind, message, gave_up })
     }
 
     /// What the journal says about this call cannot be.
@@ -125,11 +222,6 @@ impl<'j> Replay<'j> {
     /// Calls made so far.
     pub fn made(&self) -> u32 {
         self.made.get()
-    }
-
-    /// Whether this evaluation was the first to make call number `call`.
-    pub fn crossed(&self, call: u32) -> bool {
-        self.journal.len() < call as usize && self.made.get() >= call
     }
 
     /// The first recorded call that was never made, in words.
@@ -169,7 +261,7 @@ impl<'j> Replay<'j> {
         let mut first = self.stop.borrow_mut();
         let text = match first.get_or_insert(stop) {
             Stop::Suspended(_) => "the flow waits (this is no error)".to_owned(),
-            Stop::Failed(_, message) => message.clone(),
+            Stop::Failed { message, .. } => message.clone(),
         };
         Halt(text)
     }
@@ -200,7 +292,12 @@ impl<'j> Replay<'j> {
             }
             Some(_) => {}
             None => {
-                let bytes = serde_json::to_string(spec).map_or(usize::MAX, |json| json.len());
+                let json = serde_json::to_string(spec).unwrap_or_default();
+                let bytes = json.len();
+                // The builtins look where they can name the argument; nothing gets past this one.
+                if let Err(why) = WaitReference::refuse_in(step, &json) {
+                    return Err(self.fail(FailureKind::FlowError, why));
+                }
                 if bytes > CALL_BYTES {
                     return Err(self.fail(
                         FailureKind::FlowLimit,

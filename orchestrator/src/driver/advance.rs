@@ -10,11 +10,11 @@ use sortie_core::failure::{Failure, FailureKind};
 use sortie_core::ids::RunId;
 use sortie_core::input::{InputBody, Scope};
 use sortie_flow::bundle::Bundle;
-use sortie_flow::evaluate::EvaluateRequest;
+use sortie_flow::evaluate::{EvaluateRequest, Evaluated};
 use sortie_protocol::bytes::to_hex;
 use sortie_store::model::{AdvanceLoad, Claim};
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{MutexGuard, PoisonError};
 
 impl Driver {
@@ -67,7 +67,7 @@ impl Driver {
             let advance_fence = load.head.advance_fence;
             let seen = load.head.wake_seq;
             let body = match self.evaluate(load).await {
-                Ok(evaluation) => InputBody::Evaluated { advance_fence, seen, evaluation, log: Vec::new() },
+                Ok(Evaluated { evaluation, log, .. }) => InputBody::Evaluated { advance_fence, seen, evaluation, log },
                 Err(EvaluatorError::Died(message)) => InputBody::EvaluationCrashed { advance_fence, message },
                 Err(EvaluatorError::Unavailable(message)) => return Err(NotDone::Later(message)),
             };
@@ -77,7 +77,7 @@ impl Driver {
         Ok(self.parts().store.finish(claim.clone()).await?)
     }
 
-    async fn evaluate(&self, load: AdvanceLoad) -> Result<Evaluation, EvaluatorError> {
+    async fn evaluate(&self, load: AdvanceLoad) -> Result<Evaluated, EvaluatorError> {
         let AdvanceLoad { head, facts, input, journal } = load;
         let digest = head.bundle;
         let request = EvaluateRequest {
@@ -88,7 +88,10 @@ impl Driver {
             journal,
             at_ms: self.parts().clock.now(),
             entropy_hex: to_hex(&entropy().0),
-            logged: 0,
+            logged: head.logged,
+            exit: None,
+            reports: BTreeMap::new(),
+            reuse: Vec::new(),
         };
         let bundle = async || {
             let unavailable = |message: String| EvaluatorError::Unavailable(message);
@@ -96,8 +99,9 @@ impl Driver {
             let text = text.ok_or_else(|| unavailable(format!("the bundle {digest} is not in the store")))?;
             serde_json::from_str::<Bundle>(&text).map_err(|error| unavailable(error.to_string()))
         };
-        let evaluation = self.parts().evaluators.evaluate(request, bundle).await?.evaluation;
-        Ok(with_usable_schemas(evaluation).await)
+        let mut evaluated = self.parts().evaluators.evaluate(request, bundle).await?;
+        evaluated.evaluation = with_usable_schemas(evaluated.evaluation).await;
+        Ok(evaluated)
     }
 }
 

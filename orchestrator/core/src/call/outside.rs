@@ -65,3 +65,14 @@ pub enum ReadWhat {
     /// Its newest checkpoint.
     Checkpoint,
 }
+
+impl ReadWhat {
+    /// As in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Progress => "progress",
+            Self::Checkpoint => "checkpoint",
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! `flow(...)`: the manifest.
 
-use crate::builtins::args::{DurationArg, absent, duration_or};
+use crate::builtins::args::{DurationArg, absent, duration_or, some_duration};
 use crate::input_type::InputType;
 use crate::limits::{DESCRIPTION_CHARS, ENTRY, INPUT_FIELDS, NAME_CHARS, TRIGGERS};
 use crate::manifest::{InputField, Manifest};
@@ -91,12 +91,6 @@ pub fn register(builder: &mut GlobalsBuilder) {
         *loading.manifest.borrow_mut() = Some(manifest);
         Ok(NoneType)
     }
-}
-
-/// A duration that may stay away.
-fn some_duration(argument: &str, value: DurationArg<'_>) -> anyhow::Result<Option<u64>> {
-    let there = !value.get().is_none();
-    Ok(Some(duration_or(argument, value, 0)?).filter(|_| there))
 }
 
 /// Triggers and limit have to fit the input that the flow takes.

@@ -1,13 +1,11 @@
 //! `job(...)`: a command on a host.
 
-use crate::builtins::args::{DurationArg, absent, duration_or, schema};
+use crate::builtins::answers::{Ask, JobAnswer};
+use crate::builtins::args::{DurationArg, TextArg, absent, duration_or, plain, relative_path, schema, some_duration};
 use crate::limits::{COMMAND_ARGS, ENV_VARS};
-use crate::values::answer::{Answer, AnswerKind, Made};
 use crate::values::context::Context;
-use crate::values::handle::JobHandle;
-use crate::values::job_result::JobResult;
 use crate::values::label::Label;
-use crate::values::reference::WaitReference;
+use crate::values::plain::Budget;
 use crate::values::retry::Retry;
 use sortie_core::call::{CallSpec, HostSelector, JobSpec, Reference, RetryPolicy};
 use sortie_core::limits;
@@ -18,7 +16,7 @@ use starlark::values::dict::UnpackDictEntries;
 use starlark::values::list::UnpackList;
 use starlark::values::none::{NoneOr, NoneType};
 use starlark::values::type_repr::StarlarkTypeRepr;
-use starlark::values::{AllocValue, UnpackValue, Value};
+use starlark::values::{UnpackValue, Value};
 use std::collections::BTreeMap;
 
 /// `on`: the name of a host, or a label.
@@ -28,31 +26,20 @@ pub enum HostArg<'v> {
     Label(&'v Label),
 }
 
-/// A value in `env`.
-#[derive(StarlarkTypeRepr, UnpackValue)]
-pub enum EnvArg<'v> {
-    Text(&'v str),
-    Reference(&'v WaitReference),
-}
-
-/// A result, or a handle where `wait = False`.
-#[derive(StarlarkTypeRepr, AllocValue)]
-pub enum JobAnswer<'v> {
-    Result(JobResult<'v>),
-    Handle(JobHandle),
-}
-
 #[starlark_module]
 pub fn register(builder: &mut GlobalsBuilder) {
     /// Run a command on a host and wait for its result.
     ///
     /// The first argument is the name of the step, unique in the run. `on` is the name of a host or `label("...")`. `command`
-    /// is the program and its arguments; no shell reads it. `env` adds to a minimal environment; its values are text, or the
-    /// `url` and `token` of a wait's handle. Without `cwd` each attempt gets a folder of its own.
+    /// is the program and its arguments; no shell reads it. `env` adds to a minimal environment, `stdin` is its standard input,
+    /// `files` are written before it starts, by path below its working directory. Their values are text, `secret("...")`, or the
+    /// `url` and `token` of a wait's handle. Without `cwd` each attempt gets a folder of its own. `artifacts` lists files below
+    /// the working directory that are kept when it ends: `r.artifact("report.html")` is then a reference to one.
     ///
     /// Time limits, each a duration such as `"90s"` or `"2h"`: `timeout` of the step over all its attempts (24 h),
-    /// `heartbeat` between two signs of life (30 s), `started_within` from the launch to the first one (2 min),
-    /// `launch_timeout` for reaching the host (2 min), `grace` between TERM and KILL when it is stopped (10 s).
+    /// `heartbeat` between two signs of life (30 s), `silence` without any output (no limit), `started_within` from the launch to
+    /// the first sign of life (2 min), `launch_timeout` for reaching the host (2 min), `grace` between TERM and KILL when it is
+    /// stopped (10 s). `budget = budget(...)` limits what it may use by its own reports.
     ///
     /// `retry = retry(...)` tries again after some failures; without it there is one attempt. `result_schema` is a JSON Schema
     /// that the command's result document must fit. Failure is a value (`r.ok`, `r.error.kind`), unless `check = True`, which
@@ -61,9 +48,13 @@ pub fn register(builder: &mut GlobalsBuilder) {
         #[starlark(require = pos)] step: &str,
         #[starlark(require = named)] on: HostArg<'v>,
         #[starlark(require = named)] command: UnpackList<String>,
-        #[starlark(require = named, default = UnpackDictEntries::default())] env: UnpackDictEntries<String, EnvArg<'v>>,
+        #[starlark(require = named, default = UnpackDictEntries::default())] env: UnpackDictEntries<String, TextArg<'v>>,
         #[starlark(require = named, default = NoneOr::None)] cwd: NoneOr<String>,
-        #[starlark(require = named, default = NoneOr::None)] stdin: NoneOr<String>,
+        #[starlark(require = named, default = NoneOr::None)] stdin: NoneOr<TextArg<'v>>,
+        #[starlark(require = named, default = UnpackDictEntries::default())] files: UnpackDictEntries<String, TextArg<'v>>,
+        #[starlark(require = named, default = UnpackList::default())] artifacts: UnpackList<String>,
+        #[starlark(require = named, default = NoneOr::None)] budget: NoneOr<&'v Budget>,
+        #[starlark(require = named, default = absent())] silence: DurationArg<'v>,
         #[starlark(require = named, default = absent())] timeout: DurationArg<'v>,
         #[starlark(require = named, default = absent())] heartbeat: DurationArg<'v>,
         #[starlark(require = named, default = absent())] started_within: DurationArg<'v>,
@@ -80,12 +71,12 @@ pub fn register(builder: &mut GlobalsBuilder) {
             on: host(on)?,
             command: command_line(command.items)?,
             env: environment(env)?,
-            cwd: text("cwd", cwd)?,
-            stdin: text("stdin", stdin)?.map(Reference::Text),
-            files: BTreeMap::new(),
-            artifacts: Vec::new(),
-            budget: None,
-            silence_ms: None,
+            cwd: cwd.into_option().map(|cwd| plain("cwd", &cwd).map(|()| cwd)).transpose()?,
+            stdin: stdin.into_option().map(|stdin| stdin.reference("stdin")).transpose()?,
+            files: written(files)?,
+            artifacts: kept(artifacts.items)?,
+            budget: budget.into_option().map(|budget| budget.0.clone()),
+            silence_ms: some_duration("silence", silence)?,
             timeout_ms: duration_or("timeout", timeout, limits::WAIT_DEADLINE_MS)?,
             heartbeat_ms: at_least("heartbeat", duration_or("heartbeat", heartbeat, limits::HEARTBEAT_MS)?, limits::HEARTBEAT_LEAST_MS)?,
             started_ms: duration_or("started_within", started_within, limits::STARTED_MS)?,
@@ -94,14 +85,7 @@ pub fn register(builder: &mut GlobalsBuilder) {
             retry: retry.into_option().map_or_else(RetryPolicy::default, |retry| retry.0.clone()),
             result_schema: schema("result_schema", result_schema)?,
         };
-        let call = replay.schedule(step, CallSpec::Job(spec))?;
-        if !wait {
-            return Ok(JobAnswer::Handle(JobHandle::new(call, step, check)));
-        }
-        match (Made { call, step, kind: AnswerKind::Job, check }).answer(replay, eval.heap())? {
-            Answer::Job(result) => Ok(JobAnswer::Result(result)),
-            _ => Err(anyhow::anyhow!("a job answers with a JobResult")),
-        }
+        JobAnswer::make(replay, eval.heap(), Ask { step, check, wait }, CallSpec::Job(spec))
     }
 }
 
@@ -130,35 +114,40 @@ fn command_line(command: Vec<String>) -> anyhow::Result<Vec<String>> {
     Ok(command)
 }
 
-fn environment(env: UnpackDictEntries<String, EnvArg<'_>>) -> anyhow::Result<BTreeMap<String, Reference>> {
+fn environment(env: UnpackDictEntries<String, TextArg<'_>>) -> anyhow::Result<BTreeMap<String, Reference>> {
     anyhow::ensure!(env.entries.len() <= ENV_VARS, "env: has {} variables; it may have {ENV_VARS}", env.entries.len());
     env.entries
         .into_iter()
         .map(|(name, value)| {
             let valid = !name.is_empty() && name.bytes().all(|b| b.is_ascii_graphic() && b != b'=');
             anyhow::ensure!(valid, "env: {name:?} is no name of a variable");
-            match value {
-                EnvArg::Text(text) => plain(&format!("env[{name:?}]"), text).map(|()| (name, Reference::Text(text.to_owned()))),
-                EnvArg::Reference(reference) => Ok((name, reference.reference())),
+            let argument = format!("env[{name:?}]");
+            if let TextArg::Text(text) = &value {
+                plain(&argument, text)?;
             }
+            Ok((name, value.reference(&argument)?))
         })
         .collect()
 }
 
-fn text(argument: &str, value: NoneOr<String>) -> anyhow::Result<Option<String>> {
-    let value = value.into_option();
-    if let Some(text) = &value {
-        if argument == "stdin" {
-            WaitReference::refuse_in(argument, text).map_err(anyhow::Error::msg)?;
-        } else {
-            plain(argument, text)?;
-        }
-    }
-    Ok(value)
+fn written(files: UnpackDictEntries<String, TextArg<'_>>) -> anyhow::Result<BTreeMap<String, Reference>> {
+    anyhow::ensure!(files.entries.len() <= limits::JOB_FILES, "files: there may be {}", limits::JOB_FILES);
+    files
+        .entries
+        .into_iter()
+        .map(|(path, content)| {
+            relative_path("files", &path)?;
+            let content = content.reference(&format!("files[{path:?}]"))?;
+            Ok((path, content))
+        })
+        .collect()
 }
 
-/// Text that the operating system takes as an argument: no NUL, and no reference that was put into it.
-fn plain(argument: &str, text: &str) -> anyhow::Result<()> {
-    anyhow::ensure!(!text.contains('\0'), "{argument}: has a NUL character");
-    WaitReference::refuse_in(argument, text).map_err(anyhow::Error::msg)
+fn kept(artifacts: Vec<String>) -> anyhow::Result<Vec<String>> {
+    anyhow::ensure!(artifacts.len() <= limits::ARTIFACTS, "artifacts: there may be {}", limits::ARTIFACTS);
+    for (at, path) in artifacts.iter().enumerate() {
+        relative_path("artifacts", path)?;
+        anyhow::ensure!(!artifacts[..at].contains(path), "artifacts: {path:?} stands in the list twice");
+    }
+    Ok(artifacts)
 }

@@ -11,11 +11,18 @@
     reason = "what `#[starlark_module]` expands to, and its parameters are the arguments of the builtin"
 )]
 
+mod answers;
+mod approval;
 mod args;
+mod artifact;
 mod budget;
+mod child;
 mod connection;
 mod escalate;
+mod fail;
 mod flow;
+mod for_each;
+mod http;
 mod job;
 mod json;
 mod label;
@@ -29,18 +36,21 @@ mod retry;
 mod schedule;
 mod secret;
 mod sleep;
+mod sleep_until;
 mod types;
 mod uuid;
 mod wait;
 mod wait_all;
 mod wait_any;
+mod wait_event;
 mod webhook;
 
 use starlark::environment::{Globals, GlobalsBuilder, LibraryExtension};
 use std::sync::LazyLock;
 
 /// Names of the builtins that make a durable call. Their first argument is the name of the step.
-pub const DURABLE: [&str; 6] = ["job", "wait", "sleep", "now", "uuid", "wait_any"];
+pub const DURABLE: [&str; 12] =
+    ["job", "http", "wait", "wait_event", "approval", "child", "artifact", "sleep", "sleep_until", "now", "uuid", "wait_any"];
 
 /// Extensions of the language that are pure. Left out: `Debug`, `Breakpoint`, `Pprint` and their like (they show what
 /// may change), `Internal`, `CallStack`, and `Json`, which has no depth limit.
@@ -87,7 +97,15 @@ pub fn own(builder: &mut GlobalsBuilder) {
     label::register(builder);
     retry::register(builder);
     wait::register(builder);
+    wait_event::register(builder);
+    approval::register(builder);
+    child::register(builder);
+    artifact::register(builder);
+    http::register(builder);
+    fail::register(builder);
+    for_each::register(builder);
     sleep::register(builder);
+    sleep_until::register(builder);
     now::register(builder);
     uuid::register(builder);
     wait_all::register(builder);

@@ -1,23 +1,12 @@
 //! `sleep(...)`: a durable pause.
 
+use crate::builtins::answers::{Ask, SleepAnswer};
 use crate::duration;
-use crate::values::answer::{AnswerKind, Made};
 use crate::values::context::Context;
-use crate::values::handle::SleepHandle;
 use sortie_core::call::CallSpec;
 use starlark::environment::GlobalsBuilder;
 use starlark::eval::Evaluator;
 use starlark::starlark_module;
-use starlark::values::AllocValue;
-use starlark::values::none::NoneType;
-use starlark::values::type_repr::StarlarkTypeRepr;
-
-/// Nothing, or a handle where `wait = False`.
-#[derive(StarlarkTypeRepr, AllocValue)]
-pub enum SleepAnswer {
-    Done(NoneType),
-    Handle(SleepHandle),
-}
 
 #[starlark_module]
 pub fn register(builder: &mut GlobalsBuilder) {
@@ -33,11 +22,6 @@ pub fn register(builder: &mut GlobalsBuilder) {
     ) -> anyhow::Result<SleepAnswer> {
         let replay = Context::replay(eval, "sleep")?;
         let duration_ms = duration::parse(duration).map_err(|why| anyhow::anyhow!("duration: {why}"))?;
-        let call = replay.schedule(step, CallSpec::Sleep { duration_ms })?;
-        if !wait {
-            return Ok(SleepAnswer::Handle(SleepHandle::new(call, step, false)));
-        }
-        Made { call, step, kind: AnswerKind::Sleep, check: false }.answer(replay, eval.heap())?;
-        Ok(SleepAnswer::Done(NoneType))
+        SleepAnswer::make(replay, eval.heap(), Ask { step, check: false, wait }, CallSpec::Sleep { duration_ms })
     }
 }

@@ -1,13 +1,20 @@
 //! From a recorded answer to the value that a flow sees: the one place where builtins and handles wait.
 
+use crate::json::from_json;
 use crate::replay::Replay;
+use crate::values::approval_result::ApprovalResult;
+use crate::values::artifact_result::ArtifactResult;
+use crate::values::child_result::ChildResult;
+use crate::values::event_result::EventResult;
+use crate::values::http_result::HttpResult;
 use crate::values::job_result::JobResult;
 use crate::values::wait_result::WaitResult;
 use serde_json::Value as Json;
+use sortie_core::call::CallSpec;
 use sortie_core::failure::FailureKind;
 use starlark::values::none::NoneType;
 use starlark::values::type_repr::StarlarkTypeRepr;
-use starlark::values::{AllocValue, Heap};
+use starlark::values::{AllocValue, Heap, Value};
 
 /// What a call answers with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +25,36 @@ pub enum AnswerKind {
     Wait,
     /// `None`.
     Sleep,
+    /// A `HttpResult`.
+    Http,
+    /// An `EventResult`.
+    Event,
+    /// An `ApprovalResult`.
+    Approval,
+    /// A `ChildResult`.
+    Child,
+    /// An `ArtifactResult`.
+    Artifact,
+    /// What was recorded, as it stands.
+    Recorded,
+}
+
+impl AnswerKind {
+    /// What a call with these arguments answers with.
+    #[must_use]
+    pub const fn of(spec: &CallSpec) -> Self {
+        match spec {
+            CallSpec::Job(_) => Self::Job,
+            CallSpec::Wait(_) => Self::Wait,
+            CallSpec::Sleep { .. } | CallSpec::SleepUntil { .. } => Self::Sleep,
+            CallSpec::Http(_) => Self::Http,
+            CallSpec::WaitEvent(_) => Self::Event,
+            CallSpec::Approval(_) => Self::Approval,
+            CallSpec::Child(_) => Self::Child,
+            CallSpec::Artifact(_) => Self::Artifact,
+            CallSpec::Read { .. } | CallSpec::Now {} | CallSpec::Uuid {} | CallSpec::WaitAny { .. } => Self::Recorded,
+        }
+    }
 }
 
 /// The answer of a call, of a type that depends on its kind.
@@ -29,6 +66,18 @@ pub enum Answer<'v> {
     Wait(WaitResult<'v>),
     /// Of a sleep.
     Sleep(NoneType),
+    /// Of a request.
+    Http(HttpResult<'v>),
+    /// Of a wait for an event.
+    Event(EventResult<'v>),
+    /// Of an approval.
+    Approval(ApprovalResult<'v>),
+    /// Of another run.
+    Child(ChildResult<'v>),
+    /// Of a text that was kept.
+    Artifact(ArtifactResult<'v>),
+    /// Of a call that was answered at once.
+    Recorded(Value<'v>),
 }
 
 /// A call that has been made.
@@ -56,11 +105,17 @@ impl Made<'_> {
         let Some(answer) = replay.answer(self.call) else {
             return Err(replay.suspend(vec![self.call]).into());
         };
-        self.check(replay, answer)?;
+        self.check(replay, &answer)?;
         let value = match self.kind {
-            AnswerKind::Job => JobResult::read(answer, heap).map(Answer::Job),
-            AnswerKind::Wait => WaitResult::read(answer, heap).map(Answer::Wait),
+            AnswerKind::Job => JobResult::read(&answer, heap).map(Answer::Job),
+            AnswerKind::Wait => WaitResult::read(&answer, heap).map(Answer::Wait),
             AnswerKind::Sleep => Ok(Answer::Sleep(NoneType)),
+            AnswerKind::Http => HttpResult::read(&answer, heap).map(Answer::Http),
+            AnswerKind::Event => EventResult::read(&answer, heap).map(Answer::Event),
+            AnswerKind::Approval => ApprovalResult::read(&answer, heap).map(Answer::Approval),
+            AnswerKind::Child => ChildResult::read(&answer, heap).map(Answer::Child),
+            AnswerKind::Artifact => ArtifactResult::read(&answer, heap).map(Answer::Artifact),
+            AnswerKind::Recorded => from_json(&answer, heap).map(Answer::Recorded).map_err(|error| error.to_string()),
         };
         Ok(value.map_err(|why| replay.damaged(self.call, &why))?)
     }
@@ -70,12 +125,29 @@ impl Made<'_> {
         if !self.check || answer.get("ok").and_then(Json::as_bool) != Some(false) {
             return Ok(());
         }
-        let text = |field: &str| answer.pointer(&format!("/error/{field}")).and_then(Json::as_str);
-        let why = match (text("kind"), text("message")) {
+        let text = |field: &str| answer.pointer(field).and_then(Json::as_str);
+        let why = match (text("/error/kind"), text("/error/message")) {
             (Some(kind), Some(message)) if !message.is_empty() => format!("{kind}: {message}"),
             (Some(kind), _) => kind.to_owned(),
-            _ => "no reason is recorded".to_owned(),
+            (None, _) => match (text("/outcome"), text("/comment")) {
+                (Some(outcome), Some(comment)) => format!("{outcome}: {comment}"),
+                (Some(outcome), None) => outcome.to_owned(),
+                (None, _) => "no reason is recorded".to_owned(),
+            },
         };
-        Err(replay.fail(FailureKind::Check, format!("step `{}` failed: {why}", self.step)).into())
+        let gave_up = replay.spec(self.call).is_some_and(|spec| gave_up(&spec, answer));
+        Err(replay.stop_failed(FailureKind::Check, format!("step `{}` failed: {why}", self.step), gave_up).into())
     }
+}
+
+/// Whether a failed step has used up its retries: it had some, and its last failure was one to try again for, or came at the last attempt.
+fn gave_up(spec: &CallSpec, answer: &Json) -> bool {
+    let policy = match spec {
+        CallSpec::Job(job) => &job.retry,
+        CallSpec::Http(http) => &http.retry,
+        _ => return false,
+    };
+    let kind = answer.pointer("/error/kind").and_then(Json::as_str).and_then(FailureKind::parse);
+    let used_up = answer.get("attempts").and_then(Json::as_u64).is_some_and(|made| made >= u64::from(policy.attempts));
+    policy.attempts > 1 && (used_up || kind.is_some_and(|kind| policy.on.contains(&kind)))
 }

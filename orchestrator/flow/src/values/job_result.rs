@@ -3,7 +3,7 @@
 use crate::json::from_json;
 use crate::values::step_error::StepError;
 use allocative::Allocative;
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 use starlark::any::ProvidesStaticType;
 use starlark::environment::{Methods, MethodsBuilder};
 use starlark::starlark_module;
@@ -27,6 +27,9 @@ pub struct JobResult<'v> {
     timed_out: bool,
     stopped: Option<bool>,
     duration_ms: Option<i64>,
+    #[trace(unsafe_ignore)]
+    #[allocative(skip)]
+    artifacts: Map<String, Json>,
 }
 
 impl<'v> JobResult<'v> {
@@ -52,6 +55,7 @@ impl<'v> JobResult<'v> {
             timed_out: flag("timed_out").unwrap_or(false),
             stopped: flag("stopped"),
             duration_ms: whole("duration_ms"),
+            artifacts: answer.get("artifacts").and_then(Json::as_object).cloned().unwrap_or_default(),
         })
     }
 }
@@ -156,5 +160,27 @@ fn methods(builder: &mut MethodsBuilder) {
     #[starlark(attribute)]
     fn duration_ms(this: &JobResult) -> anyhow::Result<NoneOr<i64>> {
         Ok(NoneOr::from_option(this.duration_ms))
+    }
+
+    /// Paths of the files that were kept.
+    #[starlark(attribute)]
+    fn artifacts(this: &JobResult) -> anyhow::Result<Vec<String>> {
+        Ok(this.artifacts.iter().filter(|(_, kept)| kept.get("resource").is_some()).map(|(path, _)| path.clone()).collect())
+    }
+
+    /// The `res://` reference of a file that was kept, by its path in `artifacts`. Fails the flow where it was not kept: ask
+    /// `artifacts` first where it may be missing.
+    fn artifact(this: &JobResult, #[starlark(require = pos)] path: &str) -> anyhow::Result<String> {
+        let kept = this.artifacts.get(path);
+        if let Some(resource) = kept.and_then(|kept| kept.get("resource")).and_then(Json::as_str) {
+            return Ok(resource.to_owned());
+        }
+        match kept.and_then(|kept| kept.get("missing")).and_then(Json::as_str) {
+            Some(why) => anyhow::bail!("artifact: {path:?} was not kept: {why}"),
+            None => {
+                let named = this.artifacts.keys().cloned().collect::<Vec<_>>().join(", ");
+                anyhow::bail!("artifact: the job names no {path:?} in its artifacts; there are: {named}")
+            }
+        }
     }
 }

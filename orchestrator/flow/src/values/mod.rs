@@ -7,14 +7,21 @@
 
 pub mod answer;
 pub mod any_result;
+pub mod approval_result;
+pub mod artifact_result;
+pub mod child_result;
 pub mod context;
 pub mod ctx;
+pub mod end;
+pub mod event_result;
 pub mod handle;
+pub mod http_result;
 pub mod job_result;
 pub mod label;
 pub mod optional;
 pub mod plain;
 pub mod reference;
+mod result;
 pub mod retry;
 pub mod step_error;
 pub mod wait_result;

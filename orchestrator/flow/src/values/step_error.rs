@@ -2,6 +2,7 @@
 
 use allocative::Allocative;
 use serde_json::Value as Json;
+use sortie_core::failure::Failure;
 use starlark::any::ProvidesStaticType;
 use starlark::environment::{Methods, MethodsBuilder};
 use starlark::values::{NoSerialize, StarlarkPagable, StarlarkValue, starlark_value};
@@ -17,6 +18,12 @@ pub struct StepError {
 starlark_simple_value!(StepError);
 
 impl StepError {
+    /// A failure as flows see it.
+    #[must_use]
+    pub fn of(failure: &Failure) -> Self {
+        Self { kind: failure.kind.as_str().to_owned(), message: failure.message.clone() }
+    }
+
     /// The `error` of a recorded answer, where there is one.
     #[must_use]
     pub fn read(answer: &Json) -> Option<Self> {

@@ -35,7 +35,7 @@ fn a_failing_run_shows_the_place_and_the_calls_that_led_there() {
 #[test]
 fn every_kind_of_failure_has_a_place() {
     for (body, kind, word) in [
-        ("fail('no', 'way')", FailureKind::FlowError, "error: no way"),
+        ("fail('no', 'way')", FailureKind::Fail, "error: no way"),
         ("return [][3]", FailureKind::FlowError, "out of bound"),
         ("return {}['key']", FailureKind::FlowError, "key"),
         ("job('a', on = 'vm', command = [])", FailureKind::FlowError, "command: expected a program"),
@@ -51,7 +51,7 @@ fn every_kind_of_failure_has_a_place() {
         (
             "retry(on = ['exit', 'tired'])",
             FailureKind::FlowError,
-            "\"tired\" is no failure that a job can be tried again for; there are unreachable, auth",
+            "\"tired\" is no failure that a step can be tried again for; there are unreachable, auth",
         ),
         ("retry(on = ['cancelled'])", FailureKind::FlowError, "there are unreachable"),
         ("retry(attempts = 0)", FailureKind::FlowError, "attempts: expected 1 to 100, got 0"),

@@ -57,7 +57,7 @@ fn references_reach_only_the_environment() {
     assert_eq!((&spec.env["URL"], &spec.env["TOKEN"]), (&Reference::WaitUrl(1), &Reference::WaitToken(1)));
     for (arguments, word) in [
         ("command = ['curl', w.url]", "command"),
-        ("command = ['x'], stdin = w.token", "stdin"),
+        ("command = ['x'], artifacts = [w.token]", "artifacts"),
         ("command = ['x', 'a' + w.token]", "not supported"),
         ("command = ['curl', str(w.url)]", "command[1]: the URL and the token of a wait"),
         ("command = ['x'], stdin = f'{w.token}'", "stdin: the URL"),

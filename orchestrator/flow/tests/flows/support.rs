@@ -2,13 +2,14 @@
 
 use serde_json::{Value as Json, json};
 use sortie_core::call::CallSpec;
-use sortie_core::evaluation::{Command as Ask, End, JournalEntry, RunFacts};
+use sortie_core::evaluation::{Command as Ask, End, ExitFacts, JournalEntry, Reports, RunFacts};
 use sortie_core::failure::Failure;
 use sortie_flow::bundle::Bundle;
 use sortie_flow::check::CheckReport;
 use sortie_flow::client::{CallResult, Worker};
 use sortie_flow::evaluate::{EvaluateRequest, Evaluated};
 use sortie_flow::worker::protocol::{Answer, Request};
+use std::collections::BTreeMap;
 use std::process::Command;
 use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
@@ -75,6 +76,9 @@ pub struct Run {
     pub journal: Vec<JournalEntry>,
     pub at_ms: i64,
     pub logged: u32,
+    pub exit: Option<ExitFacts>,
+    pub reports: BTreeMap<u32, Reports>,
+    pub reuse: Vec<JournalEntry>,
     seq: u64,
 }
 
@@ -84,7 +88,17 @@ impl Run {
     }
 
     pub fn of_bundle(bundle: Bundle) -> Self {
-        Self { bundle, input: json!({"n": 0}), journal: Vec::new(), at_ms: 1_700_000_000_000, logged: 0, seq: 0 }
+        Self {
+            bundle,
+            input: json!({"n": 0}),
+            journal: Vec::new(),
+            at_ms: 1_700_000_000_000,
+            logged: 0,
+            exit: None,
+            reports: BTreeMap::new(),
+            reuse: Vec::new(),
+            seq: 0,
+        }
     }
 
     pub fn request(&self) -> EvaluateRequest {
@@ -97,6 +111,9 @@ impl Run {
             at_ms: self.at_ms,
             entropy_hex: "ab".repeat(32),
             logged: self.logged,
+            exit: self.exit.clone(),
+            reports: self.reports.clone(),
+            reuse: self.reuse.clone(),
         }
     }
 
