@@ -344,6 +344,8 @@ pub enum EventBody {
         /// When it must be over.
         deadline_at: Ms,
     },
+    /// `on_exit` returned; what it has left open is stopped.
+    ExitEnded {},
     /// `on_exit` failed or took too long; the run ends as it was decided.
     ExitFailed {
         /// Why.
@@ -449,6 +451,7 @@ impl EventBody {
             Self::RunReset { .. } => "run_reset",
             Self::TerminateRequested { .. } => "terminate_requested",
             Self::ExitStarted { .. } => "exit_started",
+            Self::ExitEnded {} => "exit_ended",
             Self::ExitFailed { .. } => "exit_failed",
             Self::RunOverdue {} => "run_overdue",
             Self::NoticeSent { .. } => "notice_sent",

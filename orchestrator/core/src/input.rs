@@ -46,8 +46,11 @@ pub enum Scope {
     Step(RunId, u32),
     /// The head, and who else has the same limit ([`crate::view::View::room`]). With `Create`, the scope is `New`.
     Admission(RunId),
-    /// The head, its open steps and attempts, and every step that is answered: a reset looks at them all.
+    /// The head, its open steps and attempts, and every step that is answered: a reset looks at them all. Where the run has a
+    /// limit, who else has it ([`crate::view::View::room`]).
     Whole(RunId),
+    /// As `Whole` for the run of this attempt, and the attempt itself, which may be over.
+    Adopt(AttemptId),
 }
 
 /// What is said.

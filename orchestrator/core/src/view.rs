@@ -74,20 +74,31 @@ impl RunHead {
     }
 
     /// Whether steps that were asked for go on: their attempts are tried again, their results taken. A held run only holds
-    /// what would begin; a run that is ending begins nothing but what its `on_exit` asks for.
+    /// what would begin; a run that is ending goes on with nothing but what its `on_exit` asks for.
     #[must_use]
     pub const fn goes_on(&self) -> bool {
-        self.state.goes_on() || self.evaluates_exit()
+        match self.state {
+            RunState::Running => true,
+            RunState::Ending => self.exits(),
+            RunState::Paused | RunState::Parked => self.ending.is_none() || self.exits(),
+            _ => false,
+        }
     }
 
-    /// Whether an attempt or a try may be begun now.
+    /// Whether something may be begun now: an evaluation, an attempt, a try.
     #[must_use]
     pub const fn begins(&self) -> bool {
-        matches!(self.state, RunState::Running) || self.evaluates_exit()
+        matches!(self.state, RunState::Running) || self.in_exit()
     }
 
-    const fn evaluates_exit(&self) -> bool {
-        matches!(self.state, RunState::Ending) && self.exit_from.is_some() && !self.exit_over
+    /// Whether `on_exit` is what is evaluated.
+    #[must_use]
+    pub const fn in_exit(&self) -> bool {
+        matches!(self.state, RunState::Ending) && self.exits()
+    }
+
+    const fn exits(&self) -> bool {
+        self.exit_from.is_some() && !self.exit_over
     }
 
     /// The part that the fold determines, for comparing a stored row with its journal (I17).

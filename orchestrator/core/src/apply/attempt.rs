@@ -44,6 +44,14 @@ pub(super) fn on_attempt(view: &mut View, event: &Event) -> Result<(), IllegalTr
             row.state = row.state.to(result_state(failure.as_ref()))?;
             row.result_digest = Some(digest.clone());
         }
+        EventBody::ResultAdopted { attempt, digest, failure, .. } => {
+            let row = row_mut(view, attempt)?;
+            // One that was ended early stays so: that its result is used does not change what is known of its process.
+            if matches!(row.state, AttemptState::Lost | AttemptState::Interrupted) {
+                row.state = row.state.to(result_state(failure.as_ref()))?;
+            }
+            row.result_digest = Some(digest.clone());
+        }
         EventBody::AttemptFailed { attempt, failure } => move_to(row_mut(view, attempt)?, end_state(failure))?,
         EventBody::AttemptStopping { attempt, reason } => {
             let row = row_mut(view, attempt)?;

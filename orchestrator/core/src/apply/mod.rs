@@ -3,6 +3,7 @@
 mod attempt;
 mod kind;
 mod outside;
+mod reset;
 mod run;
 mod step;
 
@@ -29,10 +30,25 @@ pub fn apply(view: &mut View, event: &Event) -> Result<(), IllegalTransition> {
     run.updated_at = event.at;
     match &event.body {
         EventBody::RunCreated { .. } => Err(GAP),
-        EventBody::RunStarted { .. } | EventBody::RunEnding { .. } | EventBody::RunEnded { .. } | EventBody::RunParked { .. } => {
-            run::on_run(run, event)
+        EventBody::RunStarted { .. }
+        | EventBody::RunPaused { .. }
+        | EventBody::RunResumed { .. }
+        | EventBody::RunParked { .. }
+        | EventBody::TerminateRequested { .. }
+        | EventBody::RunEnding { .. }
+        | EventBody::ExitStarted { .. }
+        | EventBody::ExitEnded {}
+        | EventBody::ExitFailed { .. }
+        | EventBody::RunEnded { .. } => run::on_run(run, event),
+        EventBody::FlowLogged { lines } => {
+            run.logged = run.logged.saturating_add(u32::try_from(lines.len()).unwrap_or(u32::MAX));
+            Ok(())
         }
-        EventBody::StepScheduled { .. } | EventBody::StepRecorded { .. } | EventBody::StepCompleted { .. } => step::on_step(view, event),
+        EventBody::RunReset { keep, reopen, deadline_at, .. } => reset::on_reset(view, event, *keep, reopen, *deadline_at),
+        EventBody::StepScheduled { .. }
+        | EventBody::StepRecorded { .. }
+        | EventBody::StepReused { .. }
+        | EventBody::StepCompleted { .. } => step::on_step(view, event),
         EventBody::RetryScheduled { call, due_at, .. } => {
             step::job_mut(view, *call)?.retry_at = Some(*due_at);
             Ok(())
@@ -41,7 +57,9 @@ pub fn apply(view: &mut View, event: &Event) -> Result<(), IllegalTransition> {
             view.steps.get_mut(call).ok_or(MISSING)?.kept += 1;
             Ok(())
         }
-        EventBody::CancelRequested { .. } | EventBody::NoticeSent { .. } | EventBody::NoticeFailed { .. } => Ok(()),
+        EventBody::CancelRequested { .. } | EventBody::RunOverdue {} | EventBody::NoticeSent { .. } | EventBody::NoticeFailed { .. } => {
+            Ok(())
+        }
         EventBody::TryStarted { .. }
         | EventBody::TryFailed { .. }
         | EventBody::ChildStarted { .. }

@@ -2,8 +2,9 @@
 
 use super::{GAP, MISSING};
 use crate::event::{Event, EventBody};
+use crate::ids::Ms;
 use crate::state::{IllegalTransition, RunState};
-use crate::view::{RunHead, View};
+use crate::view::{Held, RunHead, View};
 
 pub(super) fn created(view: &mut View, event: &Event) -> Result<(), IllegalTransition> {
     let EventBody::RunCreated { run, flow, release, bundle, engine, deadline_at, plan, .. } = &event.body else { return Err(GAP) };
@@ -47,18 +48,59 @@ pub(super) fn on_run(run: &mut RunHead, event: &Event) -> Result<(), IllegalTran
             run.deadline_at = deadline_at.unwrap_or(run.deadline_at);
             run.wake_seq = event.seq;
         }
+        EventBody::RunPaused { .. } => hold(run, event, RunState::Paused)?,
+        EventBody::RunParked { failure } => {
+            hold(run, event, RunState::Parked)?;
+            // Why a run ends is known already where it is ending.
+            if run.ending.is_none() {
+                run.failure = Some(failure.clone());
+            }
+        }
+        EventBody::RunResumed { deadline_at, .. } => resumed(run, event, *deadline_at)?,
+        EventBody::TerminateRequested { .. } => {
+            run.exit_over = true;
+            if run.ending.is_some() && run.held.take().is_some() {
+                run.state = run.state.to(RunState::Ending)?;
+            }
+        }
         EventBody::RunEnding { outcome, failure, .. } => {
             run.state = run.state.to(RunState::Ending)?;
+            run.held = None;
             run.ending = Some(*outcome);
             run.ending_seq = Some(event.seq);
             run.failure.clone_from(failure);
         }
-        EventBody::RunEnded { outcome } => run.state = run.state.to(outcome.state())?,
-        EventBody::RunParked { failure } => {
-            run.state = run.state.to(RunState::Parked)?;
-            run.failure = Some(failure.clone());
+        EventBody::ExitStarted { deadline_at } => {
+            run.exit_from = Some(run.calls);
+            run.deadline_at = *deadline_at;
+            run.wake_seq = event.seq;
+            // Its lines are counted by themselves: it is evaluated by itself.
+            run.logged = 0;
         }
+        EventBody::ExitEnded {} | EventBody::ExitFailed { .. } => run.exit_over = true,
+        EventBody::RunEnded { outcome } => run.state = run.state.to(outcome.state())?,
         _ => return Err(MISSING),
+    }
+    Ok(())
+}
+
+fn hold(run: &mut RunHead, event: &Event, to: RunState) -> Result<(), IllegalTransition> {
+    let from = run.state;
+    run.state = from.to(to)?;
+    run.held = Some(Held { from, since: event.at });
+    Ok(())
+}
+
+/// Its flow is evaluated in any case: whatever it was held for, it has a next waker.
+fn resumed(run: &mut RunHead, event: &Event, deadline_at: Ms) -> Result<(), IllegalTransition> {
+    let held = run.held.take().ok_or(MISSING)?;
+    run.state = run.state.to(held.from)?;
+    run.deadline_at = deadline_at;
+    if run.ending.is_none() {
+        run.failure = None;
+    }
+    if run.begins() {
+        run.wake_seq = event.seq;
     }
     Ok(())
 }

@@ -26,7 +26,7 @@ pub(super) fn on_step(view: &mut View, event: &Event) -> Result<(), IllegalTrans
             };
             view.steps.insert(*call, step);
         }
-        EventBody::StepRecorded { call, .. } => next_call(run, *call)?,
+        EventBody::StepRecorded { call, .. } | EventBody::StepReused { call, .. } => next_call(run, *call)?,
         EventBody::StepCompleted { call, digest, .. } => {
             let step = view.steps.get_mut(call).filter(|step| step.is_open()).ok_or(MISSING)?;
             step.completed_seq = Some(event.seq);

@@ -1,5 +1,7 @@
 //! `decide(view, input) -> {events, effects, reply} | refusal`: every decision of the engine. One file per kind of input.
 
+mod admission;
+mod adopt;
 mod advance;
 mod approval;
 mod callback;
@@ -7,9 +9,13 @@ mod cancel;
 mod child;
 mod draft;
 mod event;
+mod exit;
+mod hold;
 mod host;
 mod launch;
 mod notice;
+mod operator;
+mod reset;
 mod schedule;
 mod timer;
 mod tries;
@@ -161,13 +167,13 @@ pub enum Refusal {
 /// [`Refusal`]; nothing is to be written then.
 pub fn decide(view: View, input: &Input) -> Result<Decided, Refusal> {
     if let InputBody::Create(create) = &input.body {
-        return advance::create(view, input, create);
+        return admission::create(view, input, create);
     }
     let mut draft = Draft::new(view, input)?;
     match &input.body {
         InputBody::Create(_) => return Err(Refusal::Exists),
-        InputBody::Evaluated { advance_fence, seen, evaluation, log: _ } => {
-            advance::evaluated(&mut draft, *advance_fence, *seen, evaluation)?
+        InputBody::Evaluated { advance_fence, seen, evaluation, log } => {
+            advance::evaluated(&mut draft, *advance_fence, *seen, evaluation, log)?
         }
         InputBody::EvaluationCrashed { advance_fence, message } => advance::crashed(&mut draft, *advance_fence, message)?,
         InputBody::LaunchStarting { attempt, handed, slots } => launch::starting(&mut draft, attempt, handed, *slots)?,
@@ -178,13 +184,13 @@ pub fn decide(view: View, input: &Input) -> Result<Decided, Refusal> {
         InputBody::Probed { attempt, verdict } => host::probed(&mut draft, attempt, verdict)?,
         InputBody::TimerDue(timer) => timer::due(&mut draft, timer)?,
         InputBody::Cancel(operator) => cancel::cancel(&mut draft, operator)?,
-        InputBody::Start
-        | InputBody::Pause(_)
-        | InputBody::Resume(_)
-        | InputBody::Terminate(_)
-        | InputBody::Reset { .. }
-        | InputBody::Adopt { .. }
-        | InputBody::Park(_) => return Err(Refusal::NotFound),
+        InputBody::Terminate(operator) => cancel::terminate(&mut draft, operator)?,
+        InputBody::Pause(operator) => hold::pause(&mut draft, operator)?,
+        InputBody::Resume(operator) => hold::resume(&mut draft, operator)?,
+        InputBody::Park(failure) => hold::park(&mut draft, failure)?,
+        InputBody::Reset { from, operator } => reset::reset(&mut draft, *from, operator)?,
+        InputBody::Adopt { attempt, digest, said, operator } => adopt::adopt(&mut draft, attempt, digest, said, operator)?,
+        InputBody::Start => admission::start(&mut draft)?,
         InputBody::TryStarting { call } => tries::starting(&mut draft, *call)?,
         InputBody::TryEnded { call, number, outcome } => tries::ended(&mut draft, *call, *number, outcome)?,
         InputBody::ChildMade { call, made } => child::made(&mut draft, *call, made)?,

@@ -23,7 +23,8 @@ pub(super) fn due(draft: &mut Draft, timer: &Timer) -> Result<(), Refusal> {
         Timer::StopAnswer(id) => stop_answer(draft, id),
         Timer::Remind(call) => approval::remind_due(draft, *call),
         Timer::Escalate(call) => approval::escalate_due(draft, *call),
-        Timer::Exit | Timer::Overdue => Err(Refusal::NotFound),
+        Timer::Exit => super::exit::due(draft),
+        Timer::Overdue => super::hold::overdue(draft),
     }
 }
 
@@ -40,16 +41,15 @@ fn early(draft: &mut Draft, timer: Timer, due_at: Ms) -> Result<(), Refusal> {
 
 fn run_deadline(draft: &mut Draft) -> Result<(), Refusal> {
     let run = draft.run()?;
-    if draft.now < run.deadline_at && !run.state.is_over() {
+    // A queued run has its time before it, a held one gets it back, and one that is ending has used it.
+    if run.state != RunState::Running {
+        return nothing(draft);
+    }
+    if draft.now < run.deadline_at {
         return early(draft, Timer::RunDeadline, run.deadline_at);
     }
-    match run.state {
-        RunState::Queued | RunState::Running => {
-            let failure = Failure::new(FailureKind::Deadline, "the run's deadline passed");
-            draft.end(RunOutcome::TimedOut, None, Some(failure), StopReason::TimedOut)
-        }
-        _ => nothing(draft),
-    }
+    let failure = Failure::new(FailureKind::Deadline, "the run's deadline passed");
+    draft.end(RunOutcome::TimedOut, None, Some(failure), StopReason::TimedOut)
 }
 
 fn step(draft: &mut Draft, call: u32) -> Result<(), Refusal> {

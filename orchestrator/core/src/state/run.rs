@@ -81,7 +81,7 @@ impl RunState {
         match self {
             Queued => &[Running, Paused, Ending],
             Running => &[Ending, Paused, Parked],
-            Ending => &[Succeeded, Failed, Cancelled, TimedOut, Dead, Parked],
+            Ending => &[Succeeded, Failed, Cancelled, TimedOut, Dead, Paused, Parked],
             Paused => &[Queued, Running, Ending],
             Parked => &[Running, Ending],
             Dead | Failed => &[Running],
@@ -116,13 +116,6 @@ impl RunState {
     #[must_use]
     pub const fn is_over(self) -> bool {
         matches!(self, Self::Succeeded | Self::Failed | Self::Cancelled | Self::TimedOut | Self::Dead)
-    }
-
-    /// Whether steps that were asked for go on: their attempts are retried, their results taken. Holding a run only holds
-    /// its flow; a run that is ending starts nothing more.
-    #[must_use]
-    pub const fn goes_on(self) -> bool {
-        matches!(self, Self::Running | Self::Paused | Self::Parked)
     }
 
     /// Go there.

@@ -15,6 +15,7 @@ pub struct Audit {
     folded: View,
     ends: BTreeMap<AttemptId, Vec<&'static str>>,
     completed: BTreeMap<u32, u64>,
+    kinds: Vec<&'static str>,
 }
 
 impl Audit {
@@ -26,8 +27,10 @@ impl Audit {
             if let Some((seq, at, was)) = before {
                 assert_eq!(event.seq, seq + 1, "the journal has no gaps");
                 assert!(event.at >= at, "the journal's time goes backward at {event:?}");
-                assert!(!was.is_over() || state == was, "I14: {was:?} became {state:?} by {event:?}");
+                let redriven = matches!(was, RunState::Failed | RunState::Dead) && matches!(event.body, EventBody::RunReset { .. });
+                assert!(!was.is_over() || state == was || redriven, "I9, I14: {was:?} became {state:?} by {event:?}");
             }
+            self.kinds.push(event.body.kind());
             self.count(event);
         }
     }
@@ -41,8 +44,16 @@ impl Audit {
                 let first = self.completed.insert(*call, event.seq);
                 assert!(first.is_none(), "I1: call {call} was answered twice, at {first:?} and {}", event.seq);
             }
+            EventBody::RunReset { keep, reopen, .. } => self.completed.retain(|call, _| call <= keep && !reopen.contains(call)),
+            EventBody::RunEnding { .. } | EventBody::RunEnded { .. } | EventBody::ExitStarted { .. } => self.at_most_once(event),
             _ => {}
         }
+    }
+
+    /// Within one life of the run, from its start or a reset to the next reset.
+    fn at_most_once(&self, event: &Event) {
+        let life = self.kinds.iter().rev().take_while(|kind| **kind != "run_reset");
+        assert!(life.filter(|kind| **kind == event.body.kind()).count() <= 1, "I1: {} twice in one life", event.body.kind());
     }
 
     fn ended(&mut self, attempt: &AttemptId, how: &'static str) {
@@ -94,10 +105,24 @@ impl Wakers<'_> {
                     assert!(head.open_steps > 0, "a run that waits for nothing");
                 }
             }
+            RunState::Ending if head.in_exit() => {
+                self.need(&Work::Timer(Timer::Exit), "an on_exit without its limit");
+                if head.wake_seq > head.evaluated_seq {
+                    self.need(&Work::Advance, "an on_exit that is woken and not advanced");
+                } else {
+                    assert!(head.open_steps > 0, "an on_exit that waits for nothing");
+                }
+            }
             RunState::Ending => assert!(head.open_steps > 0, "a run that is ending and waits for nothing"),
+            RunState::Paused | RunState::Parked => {
+                assert!(head.held.is_some(), "a held run that does not know where it goes on");
+                for work in [Work::Advance, Work::Start, Work::Timer(Timer::RunDeadline), Work::Timer(Timer::Exit)] {
+                    assert!(!self.due.contains_key(&work.key()), "{} is due in a held run", work.key());
+                }
+            }
             state if state.is_over() => {
                 assert_eq!(head.open_steps, 0, "a run is over before its steps are");
-                let left = self.due.values().find(|due| !matches!(due.work, Work::Stop(_) | Work::Ack(_)));
+                let left = self.due.values().find(|due| !due.work.outlives_run());
                 assert!(left.is_none(), "a run is over and {left:?} is due");
             }
             _ => {}
@@ -113,7 +138,8 @@ impl Wakers<'_> {
         if row.state == AttemptState::Stopping {
             return self.need(&Work::Timer(Timer::StopAnswer(id)), "a step whose job is ended without a limit");
         }
-        assert_ne!(self.head.state, RunState::Ending, "a run is ending and {:?} is not being ended", row.state);
+        let ending = self.head.state == RunState::Ending && !self.head.in_exit();
+        assert!(!ending, "a run is ending and {:?} is not being ended", row.state);
         self.of_deadline(step);
         let held = matches!(self.head.state, RunState::Paused | RunState::Parked);
         let waker = match row.state {

@@ -15,8 +15,8 @@ use sortie_core::effect::{Effect, Timer, Work};
 use sortie_core::event::Event;
 use sortie_core::ids::{AttemptId, Entropy, Ms, WaitId};
 use sortie_core::input::{Input, InputBody, Scope};
-use sortie_core::state::{AttemptState, RunState};
-use sortie_core::view::{Attempt, PriorCallback, RunHead, Step, StepKind, View};
+use sortie_core::state::AttemptState;
+use sortie_core::view::{Attempt, PriorCallback, Room, RunHead, Step, StepKind, View};
 use std::collections::BTreeMap;
 
 /// How long a claim lasts, in milliseconds.
@@ -54,6 +54,10 @@ pub struct World {
     pub due: BTreeMap<String, Due>,
     pub callbacks: BTreeMap<(String, String), CallbackRecord>,
     pub last_seen: BTreeMap<AttemptId, Ms>,
+    /// Who else has the run's limit.
+    pub room: Option<Room>,
+    /// What was asked of other runs.
+    pub asked: Vec<Effect>,
     audit: Audit,
     fence: u64,
     inputs: u64,
@@ -117,8 +121,9 @@ impl World {
 
     /// Claim the advance: its fence, and what it sees.
     pub fn load_advance(&mut self) -> Option<(u64, u64)> {
-        let head = self.view.run.as_mut().filter(|head| head.state == RunState::Running && head.wake_seq > head.evaluated_seq)?;
+        let head = self.view.run.as_mut().filter(|head| head.begins() && head.wake_seq > head.evaluated_seq)?;
         head.advance_fence += 1;
+        head.crashes += 1;
         Some((head.advance_fence, head.wake_seq))
     }
 
@@ -140,6 +145,10 @@ impl World {
 
     fn commit(&mut self, decided: Decided) -> Reply {
         let Decided { view, events, effects, callback, reply } = decided;
+        if let Reply::Refused { .. } | Reply::Skipped { .. } = &reply {
+            assert!(events.is_empty() && effects.is_empty() && callback.is_none(), "{reply:?}, and something was changed");
+            return reply;
+        }
         self.view.run = view.run;
         self.view.steps.extend(view.steps);
         self.view.attempts.extend(view.attempts);
@@ -163,7 +172,7 @@ impl World {
             Effect::Put { work, at } => drop(self.due.insert(work.key(), Due { work, at, fence: 0 })),
             Effect::Drop { work } => drop(self.due.remove(&work.key())),
             Effect::DropAll => self.due.retain(|_, due| due.work.outlives_run()),
-            Effect::StartNext { .. } | Effect::StartDrained { .. } => {}
+            Effect::StartNext { .. } | Effect::StartDrained { .. } => self.asked.push(effect),
         }
     }
 
@@ -171,10 +180,13 @@ impl World {
     fn project(&self, scope: &Scope) -> View {
         let mut view = View { run: self.view.run.clone(), ..View::default() };
         match scope {
-            Scope::New(_) => {}
-            Scope::Admission(_) | Scope::Whole(_) | Scope::Run(_) => {
-                view.steps = self.view.steps.iter().filter(|(_, step)| step.is_open()).map(|(call, step)| (*call, step.clone())).collect();
-                view.attempts = self.view.attempts.values().filter(|row| !row.state.is_over()).map(by_id).collect();
+            Scope::New(_) => view.room = self.room.clone(),
+            Scope::Admission(_) => view.room = self.room.clone(),
+            Scope::Run(_) => self.add_open(&mut view),
+            Scope::Whole(_) => self.add_all(&mut view),
+            Scope::Adopt(id) => {
+                self.add_all(&mut view);
+                view.attempts.extend(self.view.attempts.get(id).map(by_id));
             }
             Scope::Attempt { attempt, callback } => {
                 let Some(row) = self.view.attempts.get(attempt) else { return view };
@@ -191,6 +203,17 @@ impl World {
             Scope::Step(_, call) => self.add_step(&mut view, *call),
         }
         view
+    }
+
+    fn add_open(&self, view: &mut View) {
+        view.steps = self.view.steps.iter().filter(|(_, step)| step.is_open()).map(|(call, step)| (*call, step.clone())).collect();
+        view.attempts = self.view.attempts.values().filter(|row| !row.state.is_over()).map(by_id).collect();
+    }
+
+    fn add_all(&self, view: &mut View) {
+        self.add_open(view);
+        view.steps.clone_from(&self.view.steps);
+        view.room.clone_from(&self.room);
     }
 
     fn add_step(&self, view: &mut View, call: u32) {

@@ -48,6 +48,12 @@ fn load(db: &Connection, scope: &Scope) -> Result<(Option<RunNo>, View), StoreEr
     match scope {
         Scope::New(run) => new(db, run),
         Scope::Run(run) | Scope::Admission(run) | Scope::Whole(run) => whole(db, run),
+        Scope::Adopt(id) => {
+            let (run_no, attempt) = attempt::get(db, id)?.ok_or(Refusal::NotFound)?;
+            let (run_no, mut view) = whole(db, &run::id(db, run_no)?)?;
+            view.attempts.extend([by_id(attempt)]);
+            Ok((run_no, view))
+        }
         Scope::Attempt { attempt, callback } => one_attempt(db, attempt, callback.as_deref()),
         Scope::Wait { wait, callback } => one_wait(db, wait, callback),
         Scope::Step(run, call) => one_step(db, run, *call),

@@ -59,6 +59,11 @@ impl Draft {
         self.view.run.as_ref().ok_or(Refusal::NotFound)
     }
 
+    /// The head, for its bookkeeping: what is no part of the fold.
+    pub(in crate::decide) fn head(&mut self) -> Result<&mut RunHead, Refusal> {
+        self.view.run.as_mut().ok_or(Refusal::NotFound)
+    }
+
     pub(in crate::decide) fn step(&self, call: u32) -> Result<&Step, Refusal> {
         self.view.steps.get(&call).ok_or(Refusal::NotFound)
     }
@@ -80,6 +85,15 @@ impl Draft {
         apply(&mut self.view, &event)?;
         self.events.push(event);
         Ok(())
+    }
+
+    pub(in crate::decide) fn ask(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+
+    /// What was asked for is not possible. To be said before any event.
+    pub(in crate::decide) fn refuse(&mut self, code: &'static str, message: String) {
+        self.reply = Reply::Refused { code, message };
     }
 
     pub(in crate::decide) fn put(&mut self, work: Work, at: Ms) {

@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::ids::AttemptId;
 use crate::limits;
 use crate::retry;
-use crate::state::{AttemptState, RunState, StopReason};
+use crate::state::{AttemptState, StopReason};
 use crate::value;
 use crate::view::{JobStep, StepKind};
 use serde_json::Value;
@@ -44,12 +44,11 @@ impl Draft {
     pub(in crate::decide) fn complete(&mut self, call: u32, value: Value, digest: Option<String>) -> Result<(), Refusal> {
         self.emit(EventBody::StepCompleted { call, value, digest })?;
         self.clear_step(call)?;
-        match self.run()?.state {
-            RunState::Running => self.put(Work::Advance, self.now),
-            RunState::Ending => self.end_if_idle()?,
-            _ => {}
+        if self.run()?.begins() {
+            self.put(Work::Advance, self.now);
+            return Ok(());
         }
-        Ok(())
+        self.end_if_idle()
     }
 
     /// Answer a job's step with the end of an attempt.
