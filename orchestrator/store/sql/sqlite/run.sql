@@ -11,7 +11,7 @@ WHERE run_no = ?1;
 -- name: update_state
 UPDATE run SET state = ?2 WHERE run_no = ?1;
 -- name: raise_advance_fence
-UPDATE run SET advance_fence = advance_fence + 1 WHERE run_no = ?1;
+UPDATE run SET advance_fence = advance_fence + 1, crashes = crashes + 1 WHERE run_no = ?1;
 -- name: number
 SELECT run_no FROM run WHERE id = ?1;
 -- name: by_id

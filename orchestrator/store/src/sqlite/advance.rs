@@ -23,6 +23,7 @@ pub(super) fn claim(db: &Connection, id: &RunId) -> Result<Option<(run::RunNo, R
     }
     run::raise_advance_fence(db, run_no)?;
     head.advance_fence += 1;
+    head.crashes += 1;
     Ok(Some((run_no, head)))
 }
 
