@@ -3,7 +3,7 @@
 use crate::clock::Clock;
 use crate::config::{Config, Home};
 use sortie_keys::ssh::{Identity, IdentityError};
-use sortie_keys::{KeyRing, RingError};
+use sortie_keys::{KeyRing, RingError, Secret};
 use sortie_store::sqlite::SqliteStore;
 use sortie_store::{Store, StoreError};
 use std::fs::{DirBuilder, OpenOptions};
@@ -60,7 +60,7 @@ pub async fn create(home: &Home, config: &Config) -> Result<Created, SetupError>
     private_folder(&home.path().join("ssh"))?;
     KeyRing::create(&home.keys(), Clock::system().now())?;
     let identity = Identity::generate(&home.identity(), "sortie")?;
-    private_file(&home.operator_token(), random_token().as_bytes())?;
+    private_file(&home.operator_token(), random_token().expose())?;
     let store = SqliteStore::open(&home.store())?;
     let installation = store.installation().await?;
     store.close().await?;
@@ -70,9 +70,10 @@ pub async fn create(home: &Home, config: &Config) -> Result<Created, SetupError>
     Ok(Created { identity, installation: installation.id })
 }
 
-/// 32 random bytes as text.
-fn random_token() -> String {
-    data_encoding::BASE64URL_NOPAD.encode(&crate::driver::entropy().0)
+/// An operator's token: 32 random bytes as text.
+#[must_use]
+pub fn random_token() -> Secret {
+    Secret::new(data_encoding::BASE64URL_NOPAD.encode(&crate::driver::entropy().0))
 }
 
 fn private_folder(path: &Path) -> Result<(), SetupError> {

@@ -18,6 +18,7 @@ mod keys;
 mod launch;
 mod limits;
 mod log;
+mod operator;
 mod output;
 mod run;
 mod runs;
@@ -126,6 +127,9 @@ enum Command {
     /// Correlation tokens: what was handed out, and whether one holds
     #[command(subcommand)]
     Token(token::TokenCommand),
+    /// People who operate the installation: names, roles, tokens
+    #[command(subcommand)]
+    Operator(operator::OperatorCommand),
     /// Signing keys and roots of the installation
     #[command(subcommand)]
     Keys(keys::KeysCommand),
@@ -203,6 +207,7 @@ async fn remote(command: Command, context: &Context) -> Result<Done, Problem> {
         Command::Approval(command) => approval::run(command, context).await,
         Command::Waits(command) => waits::run(command, context).await,
         Command::Token(command) => token::run(command, context).await,
+        Command::Operator(command) => operator::run(command, context).await,
         Command::Doctor(args) => doctor::run(&args, context).await,
         _ => Err(Problem::new(ErrorCode::Failed, "this command does not speak with a server")),
     }

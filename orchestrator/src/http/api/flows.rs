@@ -1,8 +1,9 @@
 //! `/v1/flows`: drafts and releases.
 
 use super::answer::Answer;
+use super::caller::Caller;
 use super::launches::RESERVED;
-use super::request::{ACTOR, body, text};
+use super::request::{body, text};
 use super::routes::Api;
 use crate::clock::rfc3339;
 use crate::envelope::{Next, Problem, Success};
@@ -85,7 +86,7 @@ struct PushBody {
 }
 
 /// Write the draft, after checking it here too.
-pub(super) async fn push(State(api): State<Api>, Path(name): Path<String>, bytes: Bytes) -> Answer {
+pub(super) async fn push(State(api): State<Api>, caller: Caller, Path(name): Path<String>, bytes: Bytes) -> Answer {
     let asked: PushBody = body(&bytes)?;
     if name == RESERVED {
         return Err(Problem::new(ErrorCode::Forbidden, format!("`{RESERVED}` is the name of a built-in flow; give yours another")));
@@ -109,7 +110,7 @@ pub(super) async fn push(State(api): State<Api>, Path(name): Path<String>, bytes
         digest,
         bundle: text(serde_json::to_string(&bundle))?,
         manifest: text(serde_json::to_string(&manifest))?,
-        actor: ACTOR.to_owned(),
+        actor: caller.name,
         at: api.app.clock.now(),
     };
     match api.app.store.push_draft(push).await {
@@ -147,14 +148,14 @@ struct ReleaseBody {
 }
 
 /// Make the draft the next release, and move `live` there.
-pub(super) async fn release(State(api): State<Api>, Path(name): Path<String>, bytes: Bytes) -> Answer {
+pub(super) async fn release(State(api): State<Api>, caller: Caller, Path(name): Path<String>, bytes: Bytes) -> Answer {
     let asked: ReleaseBody = body(&bytes)?;
     let notes = text("notes", asked.notes)?.unwrap_or_default();
     let flow = api.app.store.flow(&name).await?.ok_or_else(|| none(&name))?;
     if name == RESERVED || flow.draft.is_none() {
         return Err(Problem::new(ErrorCode::NotFound, format!("the flow `{name}` has no draft to release")));
     }
-    let release = api.app.store.release(&name, &notes, ACTOR, api.app.clock.now()).await?;
+    let release = api.app.store.release(&name, &notes, &caller.name, api.app.clock.now()).await?;
     Ok(Success::new(release_view(&release)).next(Next::act(&["run", &name])))
 }
 

@@ -4,6 +4,7 @@
 //! What must survive a crash between doing and remembering has a second net: the id of a run is reserved before it is made.
 
 use super::answer::response;
+use super::caller::Caller;
 use super::limits::{BODY_BYTES, KEY_CHARS, KEYS_IN_FLIGHT};
 use super::routes::Api;
 use crate::envelope::Problem;
@@ -75,7 +76,9 @@ async fn answered(api: &Api, request: Request, next: Next) -> Result<Response, P
     let (parts, body) = request.into_parts();
     let body = to_bytes(body, BODY_BYTES).await.map_err(|_| too_large())?;
     let key = key(&parts.headers)?;
-    let asked = asked(parts.method.as_str(), parts.uri.path_and_query().map_or("", |path| path.as_str()), &body);
+    // Another operator's key is another request's: nobody is given what somebody else was answered.
+    let who = parts.extensions.get::<Caller>().map(|caller| caller.name.clone()).unwrap_or_default();
+    let asked = asked(&who, parts.method.as_str(), parts.uri.path_and_query().map_or("", |path| path.as_str()), &body);
     let request = Request::from_parts(parts, Body::from(body));
     let Some(key) = key else { return Ok(next.run(request).await) };
     let _held = api.in_flight.hold(&key)?;
@@ -95,9 +98,9 @@ async fn answered(api: &Api, request: Request, next: Next) -> Result<Response, P
 }
 
 /// Digest of what is asked, so that a key cannot be taken for another request.
-pub(super) fn asked(method: &str, path: &str, body: &Bytes) -> String {
+pub(super) fn asked(who: &str, method: &str, path: &str, body: &Bytes) -> String {
     let mut hash = Sha256::new();
-    for part in [method.as_bytes(), path.as_bytes(), body] {
+    for part in [who.as_bytes(), method.as_bytes(), path.as_bytes(), body] {
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part);
     }

@@ -1,7 +1,8 @@
 //! `POST /v1/launches`: a run of one job, without a flow file. A built-in flow, stored like any other, runs it.
 
 use super::answer::Answer;
-use super::request::{ACTOR, body};
+use super::caller::{Caller, OWNER};
+use super::request::body;
 use super::routes::Api;
 use super::runs_create::{Program, start};
 use crate::envelope::{Next, Problem};
@@ -34,7 +35,7 @@ struct LaunchBody {
 }
 
 /// Make a run of one job.
-pub(super) async fn create(State(api): State<Api>, headers: HeaderMap, bytes: Bytes) -> Answer {
+pub(super) async fn create(State(api): State<Api>, caller: Caller, headers: HeaderMap, bytes: Bytes) -> Answer {
     let asked: LaunchBody = body(&bytes)?;
     if asked.on.is_some() == asked.label.is_some() {
         return Err(Problem::new(ErrorCode::Usage, "a launch names a host or a label"));
@@ -53,7 +54,7 @@ pub(super) async fn create(State(api): State<Api>, headers: HeaderMap, bytes: By
         input["timeout"] = format!("{timeout_ms}ms").into();
     }
     let program = program(&api).await?;
-    start(&api, &headers, program, &input).await
+    start(&api, &caller, &headers, program, &input).await
 }
 
 /// The built-in flow, checked and stored once for each version of it.
@@ -78,7 +79,7 @@ async fn store(api: &Api, bundle: &Bundle) -> Result<sortie_flow::manifest::Mani
         digest: bundle.digest(),
         bundle: text(serde_json::to_string(bundle))?,
         manifest: text(serde_json::to_string(&manifest))?,
-        actor: ACTOR.to_owned(),
+        actor: OWNER.to_owned(),
         at: api.app.clock.now(),
     };
     api.app.store.push_draft(push).await?;

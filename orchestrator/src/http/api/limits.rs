@@ -36,3 +36,7 @@ pub const HELD_EVENTS: u64 = 400;
 pub const REDRIVE_RUNS: usize = 500;
 /// Dead letters that one request deletes: each may have thousands of rows.
 pub const PURGE_RUNS: usize = 200;
+/// Characters of the name of an operator, a role, a secret or a connection.
+pub const VAULT_NAME_CHARS: usize = 63;
+/// Roles of one operator.
+pub const OPERATOR_ROLES: usize = 32;

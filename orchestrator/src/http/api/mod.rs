@@ -1,13 +1,13 @@
 //! The operator API under `/v1`: what the command line uses, one file per group of paths.
 //!
-//! Every request needs the operator's bearer token, also one for a path that is not there: the root layer
+//! Every request needs an operator's bearer token, also one for a path that is not there: the root layer
 //! ([`guard`]) refuses before anything is routed. Mutations carry an `Idempotency-Key` ([`idempotency`]).
 //! Answers are the envelope of [`crate::envelope`]. There is no browser console yet, so whatever a browser sends
 //! from a page (`Origin`, cross-site fetch metadata) is refused.
 
 mod answer;
 mod approvals;
-mod caller;
+pub mod caller;
 mod dead;
 mod explain;
 mod flows;
@@ -17,6 +17,7 @@ mod idempotency;
 mod launches;
 pub mod limits;
 mod logs;
+mod operators;
 mod request;
 mod routes;
 mod run_ids;

@@ -6,9 +6,6 @@ use crate::error_code::ErrorCode;
 use axum::body::Bytes;
 use serde::de::DeserializeOwned;
 
-/// Who asks. There is one operator so far; OIDC and roles will bring more.
-pub(super) const ACTOR: &str = "operator";
-
 /// A JSON body. An empty one is `{}`.
 ///
 /// # Errors

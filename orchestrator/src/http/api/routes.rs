@@ -2,8 +2,8 @@
 
 use super::token::{self, TokenDigest};
 use super::{
-    approvals, dead, explain, flows, guard, hosts, idempotency, launches, logs, runs, runs_control, runs_create, runs_fork, runs_history,
-    runs_tokens, status, waits,
+    approvals, dead, explain, flows, guard, hosts, idempotency, launches, logs, operators, runs, runs_control, runs_create, runs_fork,
+    runs_history, runs_tokens, status, waits,
 };
 use crate::app::App;
 use axum::Router;
@@ -70,6 +70,11 @@ pub(super) fn table(api: Api) -> (Router, Vec<(&'static str, &'static str)>) {
     table.post("/v1/dead/purge", dead::purge);
     table.post("/v1/dead/{id}/redrive", dead::redrive);
     table.get("/v1/waits", waits::list);
+    table.get("/v1/whoami", operators::whoami);
+    table.get("/v1/operators", operators::list);
+    table.unremembered_post("/v1/operators", operators::add);
+    table.unremembered_post("/v1/operators/{name}/token", operators::rotate);
+    table.delete("/v1/operators/{name}", operators::remove);
     table.unremembered_post("/v1/waits/{id}/credentials", waits::credentials);
     table.post("/v1/waits/{id}/answer", waits::answer);
     table.get("/v1/approvals", approvals::list);

@@ -1,8 +1,9 @@
 //! `POST /v1/runs`: a run of a flow.
 
 use super::answer::Answer;
+use super::caller::Caller;
 use super::idempotency;
-use super::request::{ACTOR, body};
+use super::request::body;
 use super::routes::Api;
 use super::views;
 use crate::driver::entropy;
@@ -43,14 +44,14 @@ pub(super) struct Program {
 }
 
 /// Make a run.
-pub(super) async fn create(State(api): State<Api>, headers: HeaderMap, bytes: Bytes) -> Answer {
+pub(super) async fn create(State(api): State<Api>, caller: Caller, headers: HeaderMap, bytes: Bytes) -> Answer {
     let asked: CreateBody = body(&bytes)?;
     let program = choose(&api, &asked).await?;
-    start(&api, &headers, program, &asked.input).await
+    start(&api, &caller, &headers, program, &asked.input).await
 }
 
 /// Check the input, make the run under the id that its idempotency key has reserved, show it.
-pub(super) async fn start(api: &Api, headers: &HeaderMap, program: Program, input: &Value) -> Answer {
+pub(super) async fn start(api: &Api, caller: &Caller, headers: &HeaderMap, program: Program, input: &Value) -> Answer {
     let input = program.manifest.check_input(input).map_err(|wrong| {
         let lines: Vec<&str> = wrong.lines().collect();
         let details = json!({ "fields": lines, "input": program.manifest.input });
@@ -68,7 +69,7 @@ pub(super) async fn start(api: &Api, headers: &HeaderMap, program: Program, inpu
         bundle: program.bundle,
         input,
         plan: sortie_core::plan::RunPlan { deadline_ms: program.manifest.deadline_ms, ..Default::default() },
-        actor: ACTOR.to_owned(),
+        actor: caller.name.clone(),
     };
     match api.app.driver.deliver(Scope::New(run.clone()), InputBody::Create(create)).await {
         Ok(_) | Err(StoreError::Refused(Refusal::Exists)) => {}

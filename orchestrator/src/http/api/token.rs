@@ -53,6 +53,18 @@ impl TokenDigest {
         Self(Sha256::digest(token).into())
     }
 
+    /// As stored: lower-case hex.
+    #[must_use]
+    pub fn hex(&self) -> String {
+        data_encoding::HEXLOWER.encode(&self.0)
+    }
+
+    /// From the stored text.
+    #[must_use]
+    pub fn from_hex(text: &str) -> Option<Self> {
+        data_encoding::HEXLOWER.decode(text.as_bytes()).ok()?.try_into().ok().map(Self)
+    }
+
     /// Whether this is the token.
     #[must_use]
     pub fn fits(&self, token: &[u8]) -> bool {
