@@ -10,6 +10,7 @@
 //! | was this URL made by us? | [`KeyRing::sign_url`], [`KeyRing::verify_url`] |
 //! | was this link for people made by us? | [`KeyRing::sign_link`], [`KeyRing::verify_link`] |
 //! | were these bytes written by the attempt, or by us? | [`ProofSecret`] |
+//! | what is kept elsewhere, and readable only here? | [`KeyRing::seal`] |
 //! | who are we on an SSH host? | [`ssh::Identity`] |
 //! | is this the host it was before? | [`known_hosts::KnownHosts`], [`pin::Pin`] |
 
@@ -21,6 +22,7 @@ pub mod pin;
 mod private_file;
 mod proof;
 mod ring;
+mod seal;
 mod secret;
 pub mod ssh;
 mod token;
@@ -30,6 +32,7 @@ pub use link::LinkSignature;
 pub use private_file::FileError;
 pub use proof::ProofSecret;
 pub use ring::{Change, KeyRing, KeyState, KeyView, Life, RingError, RingView, RootView};
+pub use seal::{SealContext, SealError, Sealed};
 pub use secret::Secret;
 pub use token::{
     CachedVerifier, Check, Claims, Expect, JwksError, MintError, Scope, TYP, Token, TokenFault, VerifiedToken, Verifier, token_digest,

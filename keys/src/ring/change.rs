@@ -50,6 +50,7 @@ impl KeyRing {
             } else {
                 let root = ring.roots.iter_mut().find(|root| root.kid == name || root.generation.to_string() == name);
                 let root = root.ok_or_else(|| RingError::Unknown(name.into()))?;
+                root.seal = root.secret.as_ref().and_then(super::state::seal_of).or(root.seal.take());
                 (&root.kid, &mut root.life, &mut root.secret)
             };
             if life.state == KeyState::Revoked {

@@ -1,7 +1,7 @@
 //! The ring in memory, checked and with everything derived that is needed often.
 
 use super::stored::{KeyState, Life, SecretText, Stored, StoredKey, StoredRoot};
-use crate::encoding::{array_from_base64url, ed25519_kid, key_id};
+use crate::encoding::{array_from_base64url, base64url, ed25519_kid, key_id};
 use crate::proof::ProofSecret;
 use crate::token::{Claims, MintError, Signer, Token, Verifier};
 use aws_lc_rs::{hkdf, hmac};
@@ -33,6 +33,8 @@ pub(crate) struct Root {
     pub(crate) life: Life,
     /// None once revoked.
     pub(crate) keys: Option<RootKeys>,
+    /// Opens what was sealed under it, also once revoked.
+    pub(crate) seal: Option<Zeroizing<[u8; 32]>>,
 }
 
 /// What comes out of a root.
@@ -110,7 +112,9 @@ impl Root {
         if keys.as_ref().is_some_and(|keys| keys.kid != stored.kid) {
             return Err(damaged("is not named by its secret"));
         }
-        Ok(Self { generation: stored.generation, kid: stored.kid.clone(), life: stored.life.clone(), keys })
+        let kept = stored.seal.as_ref().and_then(|text| array_from_base64url(&text.0)).map(Zeroizing::new);
+        let seal = keys.as_ref().and_then(RootKeys::seal).or(kept);
+        Ok(Self { generation: stored.generation, kid: stored.kid.clone(), life: stored.life.clone(), keys, seal })
     }
 }
 
@@ -121,10 +125,21 @@ impl RootKeys {
         Some(Self { kid: root_kid(secret), url: hmac::Key::new(hmac::HMAC_SHA256, url.as_slice()), extracted })
     }
 
+    /// HKDF(root, "sortie-seal").
+    pub(super) fn seal(&self) -> Option<Zeroizing<[u8; 32]>> {
+        expand(&self.extracted, &[b"sortie-seal\0"])
+    }
+
     /// HKDF(root, "sortie-proof", attempt): one label per use, the id last, so that no two inputs are the same bytes.
     pub(super) fn proof(&self, attempt: &str) -> Option<ProofSecret> {
         expand(&self.extracted, &[b"sortie-proof\0", attempt.as_bytes()]).map(ProofSecret::new)
     }
+}
+
+/// The key that is kept of a root that is revoked.
+pub(super) fn seal_of(secret: &SecretText) -> Option<SecretText> {
+    let secret = Zeroizing::new(array_from_base64url(&secret.0)?);
+    Some(SecretText(base64url(RootKeys::new(&secret)?.seal()?.as_slice())))
 }
 
 /// The public name of a root: a MAC under it, which tells nothing about it.

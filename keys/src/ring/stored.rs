@@ -73,6 +73,9 @@ pub(super) struct StoredRoot {
     pub(super) kid: String,
     pub(super) life: Life,
     pub(super) secret: Option<SecretText>,
+    /// Of a revoked root: the key that opens what was sealed under it. Nothing else can be made from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) seal: Option<SecretText>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -110,7 +113,7 @@ impl Stored {
         self.next_root += 1;
         let kid = super::state::root_kid(&secret);
         let secret = Some(SecretText(base64url(secret.as_slice())));
-        self.roots.push(StoredRoot { generation, kid, life: Life::new(now_ms), secret });
+        self.roots.push(StoredRoot { generation, kid, life: Life::new(now_ms), secret, seal: None });
         Ok(generation)
     }
 

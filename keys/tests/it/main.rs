@@ -12,6 +12,7 @@ mod pin;
 mod proof;
 mod replay;
 mod rotation;
+mod seal;
 mod secrecy;
 mod ssh;
 mod support;
