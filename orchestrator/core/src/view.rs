@@ -62,7 +62,7 @@ pub struct RunHead {
     pub advance_fence: u64,
     /// The `wake_seq` that the last evaluation has seen. Bookkeeping, not part of the fold.
     pub evaluated_seq: u64,
-    /// Evaluations in a row that killed their worker. Bookkeeping, not part of the fold.
+    /// Claims to evaluate that were never answered with an evaluation, in a row: each brought its worker or the process down. Bookkeeping, not part of the fold.
     pub crashes: u32,
 }
 

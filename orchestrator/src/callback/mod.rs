@@ -30,7 +30,7 @@ use sortie_keys::ProofSecret;
 use sortie_protocol::callback::{CallbackKind, SignedPost, proof_message};
 use sortie_protocol::receipt::{CallbackAnswer, Outcome};
 use sortie_store::StoreError;
-use sortie_store::model::Beat;
+use sortie_store::model::{Beat, BeatKind};
 
 /// A callback before its body is read.
 #[derive(Clone, Copy)]
@@ -197,7 +197,8 @@ async fn deliver(driver: &Driver, post: Post, said: Said) -> Result<answer::Take
 async fn beat(driver: &Driver, post: Post, data: serde_json::Value, progress: bool) -> Result<answer::Taken, StoreError> {
     let at = driver.parts().clock.now();
     let skew_ms = at.saturating_sub(post.timestamp.saturating_mul(1_000));
-    let beat = Beat { attempt: post.attempt.clone(), seq: post.event.seq, at, skew_ms, data, progress };
+    let kind = if progress { BeatKind::Progress } else { BeatKind::Heartbeat };
+    let beat = Beat { attempt: post.attempt.clone(), seq: post.event.seq, at, skew_ms, data, kind };
     let reply = driver.beat(beat).await?;
     failpoint::hit("heartbeat_kept");
     match reply.state {

@@ -9,12 +9,13 @@ use sortie_core::evaluation::{Command, End, Evaluation};
 use sortie_core::failure::{Failure, FailureKind};
 use sortie_core::ids::RunId;
 use sortie_core::input::{InputBody, Scope};
+use sortie_core::limits::CRASHES;
 use sortie_flow::bundle::Bundle;
 use sortie_flow::evaluate::{EvaluateRequest, Evaluated};
 use sortie_protocol::bytes::to_hex;
 use sortie_store::model::{AdvanceLoad, Claim};
+use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap};
 use std::sync::{MutexGuard, PoisonError};
 
 impl Driver {
@@ -66,19 +67,31 @@ impl Driver {
             failpoint::hit("evaluation_loaded");
             let advance_fence = load.head.advance_fence;
             let seen = load.head.wake_seq;
-            let body = match self.evaluate(load).await {
+            let evaluated = if load.head.crashes > CRASHES {
+                // The process itself died, again and again, while this run was evaluated: not once more (F116).
+                Err(EvaluatorError::Died("the server died while it was evaluated".to_owned()))
+            } else {
+                self.evaluate(load).await
+            };
+            let body = match evaluated {
                 Ok(Evaluated { evaluation, log, .. }) => InputBody::Evaluated { advance_fence, seen, evaluation, log },
                 Err(EvaluatorError::Died(message)) => InputBody::EvaluationCrashed { advance_fence, message },
-                Err(EvaluatorError::Unavailable(message)) => return Err(NotDone::Later(message)),
+                Err(EvaluatorError::Unavailable(message)) => {
+                    self.parts().store.forgive_advance(&claim.run, advance_fence).await?;
+                    return Err(NotDone::Later(message));
+                }
             };
-            self.deliver(Scope::Run(claim.run.clone()), body).await?;
+            if let Err(error) = self.deliver(Scope::Run(claim.run.clone()), body).await {
+                self.parts().store.forgive_advance(&claim.run, advance_fence).await?;
+                return Err(error.into());
+            }
             failpoint::hit("evaluation_committed");
         }
         Ok(self.parts().store.finish(claim.clone()).await?)
     }
 
     async fn evaluate(&self, load: AdvanceLoad) -> Result<Evaluated, EvaluatorError> {
-        let AdvanceLoad { head, facts, input, journal } = load;
+        let AdvanceLoad { head, facts, input, journal, exit, reports, reuse } = load;
         let digest = head.bundle;
         let request = EvaluateRequest {
             digest: digest.clone(),
@@ -89,9 +102,9 @@ impl Driver {
             at_ms: self.parts().clock.now(),
             entropy_hex: to_hex(&entropy().0),
             logged: head.logged,
-            exit: None,
-            reports: BTreeMap::new(),
-            reuse: Vec::new(),
+            exit,
+            reports,
+            reuse,
         };
         let bundle = async || {
             let unavailable = |message: String| EvaluatorError::Unavailable(message);

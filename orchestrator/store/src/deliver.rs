@@ -53,7 +53,7 @@ pub fn plan(view: View, delivery: Delivery) -> Result<Plan, StoreError> {
     let Decided { view, events, effects, callback, reply } = decide::decide(view, &delivery.input)?;
     let head = view.run.ok_or(Refusal::NotFound)?;
     let at = callback.as_ref().map_or(delivery.input.at, |record| record.at);
-    let delivered = Delivered { run: head.id.clone(), reply, seq: head.seq, at, due: first_due(&effects) };
+    let delivered = Delivered { run: head.id.clone(), reply, seq: head.seq, at, due: first_due(&effects, delivery.input.at) };
     let mut steps = before.steps;
     let mut attempts = before.attempts;
     Ok(Plan {
@@ -80,10 +80,11 @@ fn changed<T: PartialEq>(before: Option<T>, after: T) -> Option<Change<T>> {
 }
 
 /// When the first piece of work that was put is due, by class.
-fn first_due(effects: &[Effect]) -> Vec<(WorkClass, Ms)> {
+fn first_due(effects: &[Effect], now: Ms) -> Vec<(WorkClass, Ms)> {
     let of_class = |class| {
         let due = effects.iter().filter_map(|effect| match effect {
             Effect::Put { work, at } if work.class() == class => Some(*at),
+            Effect::StartNext { .. } | Effect::StartDrained { .. } if class == WorkClass::Link => Some(now),
             _ => None,
         });
         due.min().map(|at| (class, at))

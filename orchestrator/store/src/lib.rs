@@ -1,5 +1,6 @@
 //! The store: its port, the SQLite adapter, the conformance suite.
 
+mod chain;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 pub mod deliver;

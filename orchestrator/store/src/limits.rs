@@ -32,3 +32,5 @@ pub const SQLITE_FLOOR: i32 = 3_051_003;
 pub const BACKLOG: usize = 10_000;
 /// Commands of operators that are kept: years of them by hand, and a bound where a program is at work.
 pub const ACTIONS: i64 = 100_000;
+/// How far back a clock may be set between two runs for a list since a time to find them all, in milliseconds: ten minutes.
+pub const CLOCK_SLACK_MS: i64 = 600_000;

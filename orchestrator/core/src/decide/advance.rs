@@ -76,6 +76,7 @@ pub(super) fn crashed(draft: &mut Draft, advance_fence: u64, message: &str) -> R
         draft.reply = Reply::Nothing;
         return Ok(());
     }
+    // The claim has counted itself, so that one which brought the whole process down counts too.
     let crashes = run.crashes;
     if crashes < limits::CRASHES {
         draft.put(Work::Advance, draft.now);

@@ -39,7 +39,7 @@ pub(super) async fn list(State(api): State<Api>, uri: Uri) -> Answer {
         return Err(Problem::new(ErrorCode::Usage, format!("`{state}` is no state of a run; there are {}", states.join(", "))));
     }
     let limit = asked.limit.unwrap_or(crate::limits::RUNS_PAGE).clamp(1, crate::limits::RUNS_PAGE);
-    let filter = RunFilter { flow: asked.flow.clone(), state: asked.state.clone(), before, limit: limit + 1 };
+    let filter = RunFilter { flow: asked.flow.clone(), state: asked.state.clone(), before, limit: limit + 1, ..RunFilter::default() };
     let mut rows = api.app.store.runs(filter).await?;
     let more = rows.len() > limit;
     rows.truncate(limit);

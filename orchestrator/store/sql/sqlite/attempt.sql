@@ -19,6 +19,11 @@ SELECT id, call, number, fence, state, stopping, debt, handed, scheduled_at, dea
 FROM attempt INDEXED BY attempt_on_host WHERE over = 0 ORDER BY host, run_no, fence;
 -- name: open_on_host
 SELECT count(*) FROM attempt INDEXED BY attempt_on_host WHERE over = 0 AND host = ?1;
+-- name: others_on_host
+-- Attempts that hold a slot of a host, without one of them.
+SELECT count(*) FROM attempt INDEXED BY attempt_on_host WHERE over = 0 AND host = ?1 AND (run_no <> ?2 OR fence <> ?3);
+-- name: loads
+SELECT host, count(*) FROM attempt INDEXED BY attempt_on_host WHERE over = 0 AND host IS NOT NULL GROUP BY host;
 -- name: open_counts
 SELECT host, state, debt, count(*), min(scheduled_at) FROM attempt INDEXED BY attempt_on_host WHERE over = 0 GROUP BY host, state, debt;
 -- name: delete_of_run

@@ -1,12 +1,16 @@
 -- Signs of life: one row per attempt and kind, the highest number seen.
 -- name: put
-INSERT INTO beat (run_no, fence, progress, seq, at, skew_ms, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-ON CONFLICT (run_no, fence, progress) DO UPDATE SET seq = excluded.seq, at = excluded.at, skew_ms = excluded.skew_ms, data = excluded.data
+INSERT INTO beat (run_no, fence, kind, seq, at, skew_ms, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+ON CONFLICT (run_no, fence, kind) DO UPDATE SET seq = excluded.seq, at = excluded.at, skew_ms = excluded.skew_ms, data = excluded.data
 WHERE excluded.seq > seq;
 -- name: last_seen
 SELECT max(at) FROM beat WHERE run_no = ?1 AND fence = ?2;
 -- name: of_run
-SELECT (SELECT attempt.id FROM attempt WHERE attempt.run_no = beat.run_no AND attempt.fence = beat.fence), seq, at, skew_ms, data, progress
+SELECT (SELECT attempt.id FROM attempt WHERE attempt.run_no = beat.run_no AND attempt.fence = beat.fence), seq, at, skew_ms, data, kind
 FROM beat WHERE run_no = ?1 ORDER BY fence, at;
+-- name: reports
+-- Progress and checkpoints by call, the newest attempt last.
+SELECT (SELECT attempt.call FROM attempt WHERE attempt.run_no = beat.run_no AND attempt.fence = beat.fence), kind, data
+FROM beat WHERE run_no = ?1 AND kind > 0 ORDER BY fence;
 -- name: delete_of_run
 DELETE FROM beat WHERE run_no = ?1;

@@ -40,3 +40,9 @@ SAVEPOINT operation;
 RELEASE operation;
 -- name: undo
 ROLLBACK TO operation;
+-- name: unchecked
+PRAGMA foreign_keys = OFF;
+-- name: checked
+PRAGMA foreign_keys = ON;
+-- name: violations
+PRAGMA foreign_key_check;

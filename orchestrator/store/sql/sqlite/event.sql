@@ -8,7 +8,15 @@ SELECT seq, at, kind, data FROM event WHERE run_no = ?1 AND seq = ?2;
 -- name: replayed
 -- The kinds of `EventBody::REPLAYED`; a test compares them.
 SELECT seq, at, kind, data FROM event
-WHERE run_no = ?1 AND seq <= ?2 AND kind IN ('run_created', 'step_scheduled', 'step_recorded', 'step_completed') ORDER BY seq;
+WHERE run_no = ?1 AND seq <= ?2
+    AND kind IN ('run_created', 'step_scheduled', 'step_recorded', 'step_reused', 'step_completed', 'run_ending', 'exit_started', 'run_reset') ORDER BY seq;
+-- name: range
+SELECT seq, at, kind, data FROM event WHERE run_no = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq LIMIT ?4;
+-- name: raw
+-- As stored, for the chain of digests.
+SELECT seq, at, kind, data FROM event WHERE run_no = ?1 AND seq <= ?2 ORDER BY seq;
+-- name: delete
+DELETE FROM event WHERE run_no = ?1;
 -- name: ending
 SELECT seq FROM event WHERE run_no = ?1 AND kind = 'run_ending' ORDER BY seq DESC LIMIT 1;
 -- name: delete_of_run

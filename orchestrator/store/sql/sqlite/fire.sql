@@ -4,7 +4,7 @@ INSERT INTO fire (flow, name, at, cause, state, due_at, run, note, spec) VALUES 
 -- name: due
 SELECT flow, name, at, cause, state, due_at, run, note, spec FROM fire WHERE state = 'due' AND due_at <= ?1 ORDER BY due_at LIMIT ?2;
 -- name: next
-SELECT due_at FROM fire WHERE state = 'due' ORDER BY due_at LIMIT 1;
+SELECT due_at FROM fire WHERE state = 'due' AND due_at > 0 ORDER BY due_at LIMIT 1;
 -- name: done
 UPDATE fire SET state = ?4, note = ?5, spec = NULL WHERE flow = ?1 AND name = ?2 AND at = ?3 AND state = 'due';
 -- name: again
@@ -14,6 +14,6 @@ SELECT flow, name, at, cause, state, due_at, run, note, spec FROM fire WHERE flo
 -- name: open
 SELECT run.id FROM (SELECT fire.run FROM fire WHERE flow = ?1 AND name = ?2 AND state = 'started' ORDER BY at DESC LIMIT ?3) AS newest
 CROSS JOIN run ON run.id = newest.run
-WHERE run.state <> 'succeeded' AND run.state <> 'failed' AND run.state <> 'cancelled' AND run.state <> 'timed_out' AND run.state <> 'dead';
+WHERE run.ended_at IS NULL;
 -- name: clean
 DELETE FROM fire WHERE (flow, name, at) IN (SELECT flow, name, at FROM fire WHERE at < ?1 AND state <> 'due' ORDER BY at LIMIT ?2);

@@ -17,18 +17,18 @@ UPDATE flow SET handoff = ?2, live_since = ?3 WHERE name = ?1;
 SELECT live, handoff, live_since FROM flow WHERE name = ?1 AND live IS NOT NULL;
 -- name: superseded
 -- Runs that were made later were asked for as they are; drafts are no releases.
-SELECT run.id, flow.live FROM flow CROSS JOIN run INDEXED BY run_open_release
+SELECT run.id, flow.live FROM flow CROSS JOIN run INDEXED BY run_open
 WHERE flow.handoff = 'supersede' AND run.flow = flow.name AND run.release > 0 AND run.release <> flow.live AND run.created_at <= flow.live_since
-    AND run.state <> 'succeeded' AND run.state <> 'failed' AND run.state <> 'cancelled' AND run.state <> 'timed_out' AND run.state <> 'dead'
+    AND run.ended_at IS NULL
     AND run.state <> 'ending'
 LIMIT ?1;
 -- name: without_bundle
 -- By release where there is one: its runs are looked at only where its bundle is gone.
-SELECT run.flow, run.release, run.id, run.bundle FROM release CROSS JOIN run INDEXED BY run_open_release
+SELECT run.flow, run.release, run.id, run.bundle FROM release CROSS JOIN run INDEXED BY run_open
 WHERE NOT EXISTS (SELECT 1 FROM bundle WHERE bundle.digest = release.digest) AND run.flow = release.flow AND run.release = release.number
-    AND run.state <> 'succeeded' AND run.state <> 'failed' AND run.state <> 'cancelled' AND run.state <> 'timed_out' AND run.state <> 'dead'
+    AND run.ended_at IS NULL
 UNION ALL
-SELECT run.flow, run.release, run.id, run.bundle FROM flow CROSS JOIN run INDEXED BY run_open_release
+SELECT run.flow, run.release, run.id, run.bundle FROM flow CROSS JOIN run INDEXED BY run_open
 WHERE run.flow = flow.name AND run.release = 0 AND NOT EXISTS (SELECT 1 FROM bundle WHERE bundle.digest = run.bundle)
-    AND run.state <> 'succeeded' AND run.state <> 'failed' AND run.state <> 'cancelled' AND run.state <> 'timed_out' AND run.state <> 'dead'
+    AND run.ended_at IS NULL
 LIMIT ?1;

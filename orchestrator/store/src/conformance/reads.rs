@@ -2,7 +2,7 @@
 
 use super::world::World;
 use crate::StoreError;
-use crate::model::{Beat, RunCount, RunFilter};
+use crate::model::{Beat, BeatKind, RunCount, RunFilter};
 use serde_json::json;
 use sortie_core::ids::{Entropy, RunId};
 use sortie_core::input::{CallbackFacts, InputBody, Said, Scope};
@@ -65,20 +65,20 @@ pub(super) async fn history_is_paged(world: &World) {
 
 pub(super) async fn beats_keep_the_highest_number(world: &World) {
     let (run, attempt) = world.launching("vm").await;
-    let beat = |seq, at, progress| Beat { attempt: attempt.clone(), seq, at, skew_ms: -3, data: json!({"n": seq}), progress };
-    let reply = world.store.beat(beat(5, 100, false)).await.unwrap();
+    let beat = |seq, at, kind| Beat { attempt: attempt.clone(), seq, at, skew_ms: -3, data: json!({"n": seq}), kind };
+    let reply = world.store.beat(beat(5, 100, BeatKind::Heartbeat)).await.unwrap();
     assert_eq!((reply.state, reply.stop), (Some(AttemptState::Launching), None));
-    world.store.beat(beat(4, 200, false)).await.unwrap();
-    assert_eq!(world.store.beats(&run).await.unwrap()[&attempt], beat(5, 100, false), "a lower number is ignored");
-    world.store.beat(beat(1, 300, true)).await.unwrap();
-    assert_eq!(world.store.beats(&run).await.unwrap()[&attempt], beat(1, 300, true), "progress is a row of its own");
+    world.store.beat(beat(4, 200, BeatKind::Heartbeat)).await.unwrap();
+    assert_eq!(world.store.beats(&run).await.unwrap()[&attempt], beat(5, 100, BeatKind::Heartbeat), "a lower number is ignored");
+    world.store.beat(beat(1, 300, BeatKind::Progress)).await.unwrap();
+    assert_eq!(world.store.beats(&run).await.unwrap()[&attempt], beat(1, 300, BeatKind::Progress), "progress is a row of its own");
     let facts = CallbackFacts { id: "s".to_owned(), digest: "d".to_owned(), via: "callback" };
     let scope = Scope::Attempt { attempt: attempt.clone(), callback: Some("s".to_owned()) };
     world.deliver(scope, InputBody::AttemptCallback { attempt: attempt.clone(), callback: facts, said: Said::Started }).await;
     world.deliver(Scope::Run(run.clone()), InputBody::Cancel(sortie_core::input::Operator::named("a"))).await;
-    let reply = world.store.beat(beat(6, 400, false)).await.unwrap();
+    let reply = world.store.beat(beat(6, 400, BeatKind::Heartbeat)).await.unwrap();
     assert_eq!((reply.state, reply.stop), (Some(AttemptState::Stopping), Some(StopReason::Cancelled)));
-    let unknown = Beat { attempt: sortie_core::ids::AttemptId::new(1, &Entropy([1; 32]), 0), ..beat(1, 1, false) };
+    let unknown = Beat { attempt: sortie_core::ids::AttemptId::new(1, &Entropy([1; 32]), 0), ..beat(1, 1, BeatKind::Heartbeat) };
     let reply = world.store.beat(unknown).await.unwrap();
     assert_eq!((reply.state, reply.stop), (None, None));
 }

@@ -9,11 +9,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sortie_core::decide::Reply;
 use sortie_core::effect::{Work, WorkClass};
-use sortie_core::evaluation::{JournalEntry, RunFacts};
+use sortie_core::evaluation::{ExitFacts, JournalEntry, Reports, RunFacts};
+use sortie_core::failure::FailureKind;
 use sortie_core::ids::{AttemptId, Ms, RunId, WaitId};
 use sortie_core::input::{Input, Scope};
 use sortie_core::state::{AttemptState, StopReason};
 use sortie_core::view::{RunHead, Step};
+use std::collections::BTreeMap;
 
 /// Who this store belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -78,10 +80,35 @@ pub struct Beat {
     pub at: Ms,
     /// Server's clock minus the sender's at that time, in milliseconds.
     pub skew_ms: i64,
-    /// What it says; progress is kept apart from heartbeats.
+    /// What it says.
     pub data: Value,
-    /// Whether it is progress, which is kept apart.
-    pub progress: bool,
+    /// What it is; each kind is kept apart.
+    pub kind: BeatKind,
+}
+
+/// What a sign of life is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum BeatKind {
+    /// A heartbeat of the shim.
+    Heartbeat = 0,
+    /// Progress of the job.
+    Progress = 1,
+    /// A checkpoint of the job, which a later attempt may begin from.
+    Checkpoint = 2,
+}
+
+impl BeatKind {
+    /// The kind that is stored as this number.
+    #[must_use]
+    pub const fn of(number: u8) -> Option<Self> {
+        match number {
+            0 => Some(Self::Heartbeat),
+            1 => Some(Self::Progress),
+            2 => Some(Self::Checkpoint),
+            _ => None,
+        }
+    }
 }
 
 /// What came of a heartbeat.
@@ -104,6 +131,12 @@ pub struct AdvanceLoad {
     pub input: Value,
     /// Its durable calls, in call order.
     pub journal: Vec<JournalEntry>,
+    /// The end that `on_exit` follows, where that is what is to be evaluated.
+    pub exit: Option<ExitFacts>,
+    /// What its jobs have reported so far, by call.
+    pub reports: BTreeMap<u32, Reports>,
+    /// Answered calls of the run it was forked from, which it may reuse.
+    pub reuse: Vec<JournalEntry>,
 }
 
 /// A run in a list.
@@ -131,6 +164,14 @@ pub struct RunFilter {
     pub flow: Option<String>,
     /// In this shown state (`waiting` too).
     pub state: Option<String>,
+    /// That failed, or were set aside, for this reason.
+    pub failure: Option<FailureKind>,
+    /// Made at this time or later; with a failure, that failed then. Imported runs are in no list since a time.
+    pub since: Option<Ms>,
+    /// Started by this: `schedule`, `webhook:NAME` ... or all of it; `manual` for those that nothing else has started.
+    pub trigger: Option<String>,
+    /// Started by a step of this run.
+    pub parent: Option<RunId>,
     /// Older than this one.
     pub before: Option<RunId>,
     /// At most this many; the store's own limit applies too.

@@ -28,4 +28,7 @@ pub trait Engine: Send + Sync {
     /// Claim the advance of a run: raises its fence, then reads what evaluation needs, up to the claimed head's `wake_seq` and `seq`.
     /// `None` where there is nothing to evaluate.
     fn load_advance(&self, run: &RunId) -> Fut<'_, Option<AdvanceLoad>>;
+    /// The claim to evaluate a run was given up for a reason that is not the run's: no worker could be started. Every other claim
+    /// that is never answered counts among the run's `crashes`, until one is.
+    fn forgive_advance(&self, run: &RunId, advance_fence: u64) -> Fut<'_, ()>;
 }

@@ -24,7 +24,7 @@ pub trait Operations: Send + Sync {
     fn retention_mark(&self, flow: &str) -> Fut<'_, i64>;
     /// Remember it.
     fn mark_retention(&self, flow: &str, number: i64) -> Fut<'_, ()>;
-    /// Delete a run that is over with everything of it; false where it is not there, is open, or still owes something to a host or
-    /// to its parent.
+    /// Delete a run that is over with everything of it; false where it is not there, is open, still owes something to a host or to
+    /// its parent, or is needed by an open run: one that it has started, or one that was forked from it.
     fn delete_run(&self, run: &RunId) -> Fut<'_, bool>;
 }

@@ -116,3 +116,8 @@ pub(super) fn open(db: &Connection) -> rusqlite::Result<Vec<(RunId, Attempt)>> {
 pub(super) fn open_on_host(db: &Connection, host: &str) -> rusqlite::Result<u64> {
     db.prepare_cached(sqlite!("attempt", "open_on_host"))?.query_row([host], |row| row.get(0))
 }
+
+/// How many other attempts hold a slot of a host.
+pub(super) fn others_on_host(db: &Connection, host: &str, run_no: RunNo, fence: u64) -> rusqlite::Result<u32> {
+    db.prepare_cached(sqlite!("attempt", "others_on_host"))?.query_row(params![host, run_no, fence], |row| row.get(0))
+}

@@ -1,12 +1,14 @@
 //! Signs of life.
 
 use super::attempt;
-use super::codec::{Id, json, to_json};
+use super::codec::{Id, bad, json, to_json};
 use super::run::RunNo;
 use crate::error::StoreError;
-use crate::model::{Beat, BeatReply};
+use crate::model::{Beat, BeatKind, BeatReply};
 use crate::sql::sqlite;
+use rusqlite::types::{FromSqlError, Type};
 use rusqlite::{Connection, params};
+use sortie_core::evaluation::Reports;
 use sortie_core::ids::{AttemptId, Ms};
 use std::collections::BTreeMap;
 
@@ -19,7 +21,7 @@ pub(super) fn keep(db: &Connection, beat: &Beat) -> Result<BeatReply, StoreError
         db.prepare_cached(sqlite!("beat", "put"))?.execute(params![
             attempt.run_no,
             attempt.fence,
-            beat.progress,
+            beat.kind as u8,
             beat.seq,
             beat.at,
             beat.skew_ms,
@@ -45,9 +47,25 @@ pub(super) fn of_run(db: &Connection, run_no: RunNo) -> rusqlite::Result<BTreeMa
                 at: row.get(2)?,
                 skew_ms: row.get(3)?,
                 data: json(row, 4)?,
-                progress: row.get(5)?,
+                kind: BeatKind::of(row.get(5)?).ok_or_else(|| bad(5, Type::Integer, FromSqlError::InvalidType))?,
             };
             Ok((attempt, beat))
         })?
         .collect()
+}
+
+/// What the jobs of a run have reported, by call: the newest attempt that has said something counts.
+pub(super) fn reports(db: &Connection, run_no: RunNo) -> rusqlite::Result<BTreeMap<u32, Reports>> {
+    let mut reports: BTreeMap<u32, Reports> = BTreeMap::new();
+    let mut statement = db.prepare_cached(sqlite!("beat", "reports"))?;
+    let mut rows = statement.query([run_no])?;
+    while let Some(row) = rows.next()? {
+        let of_call = reports.entry(row.get(0)?).or_default();
+        match BeatKind::of(row.get(1)?) {
+            Some(BeatKind::Progress) => of_call.progress = Some(json(row, 2)?),
+            Some(BeatKind::Checkpoint) => of_call.checkpoint = Some(json(row, 2)?),
+            _ => {}
+        }
+    }
+    Ok(reports)
 }

@@ -8,56 +8,73 @@ use crate::error::StoreError;
 use crate::model::{Delivered, Delivery};
 use rusqlite::Connection;
 use sortie_core::decide::Refusal;
-use sortie_core::ids::{AttemptId, RunId, WaitId};
-use sortie_core::input::Scope;
-use sortie_core::view::{Attempt, Step, StepKind, View};
+use sortie_core::ids::{AttemptId, Ms, RunId, WaitId};
+use sortie_core::input::{InputBody, Scope};
+use sortie_core::view::{Attempt, Room, RunHead, Step, StepKind, View};
 
 /// Decide and write. The claim that it answers goes first, so that the decision may ask for the same work again.
 pub(super) fn deliver(db: &Connection, delivery: Delivery) -> Result<Delivered, StoreError> {
     if let Some(claim) = &delivery.done {
         due::finish(db, claim)?;
     }
-    let (run_no, view) = load(db, &delivery.scope)?;
+    let at = delivery.input.at;
+    let (run_no, view) = load(db, &delivery)?;
     let plan = plan(view, delivery)?;
-    write(db, run_no, plan)
+    write(db, run_no, plan, at)
 }
 
-fn write(db: &Connection, run_no: Option<RunNo>, plan: Plan) -> Result<Delivered, StoreError> {
+fn write(db: &Connection, run_no: Option<RunNo>, plan: Plan, at: Ms) -> Result<Delivered, StoreError> {
     let run_no = match (&plan.head, run_no) {
-        (Some(change), run_no) => run::write(db, run_no, change)?,
+        (Some(change), run_no) => {
+            let events = event::prepare(db, &plan.delivered.run, run_no, &plan.events)?;
+            let run_no = run::write(db, run_no, change, events.chain.as_ref())?;
+            event::append(db, run_no, &events)?;
+            run_no
+        }
+        // Every event changes the head.
         (None, Some(run_no)) => run_no,
         (None, None) => return Err(Refusal::NotFound.into()),
     };
+    let opened_at = plan.events.first().map_or(at, |event| event.at);
     for change in &plan.steps {
-        step::write(db, run_no, change)?;
+        step::write(db, run_no, change, opened_at)?;
         outside_event::follow(db, run_no, change)?;
     }
     for change in &plan.attempts {
         attempt::write(db, run_no, change)?;
     }
-    event::append(db, run_no, &plan.events)?;
-    due::apply(db, run_no, &plan.effects)?;
+    due::apply(db, run_no, &plan.effects, at)?;
     if let Some((record, body)) = &plan.callback {
         callback::remember(db, run_no, plan.delivered.seq, record, body.as_deref())?;
     }
     Ok(plan.delivered)
 }
 
-/// The rows that a scope names.
-fn load(db: &Connection, scope: &Scope) -> Result<(Option<RunNo>, View), StoreError> {
-    match scope {
-        Scope::New(run) => new(db, run),
-        Scope::Run(run) | Scope::Admission(run) | Scope::Whole(run) => whole(db, run),
-        Scope::Adopt(id) => {
-            let (run_no, attempt) = attempt::get(db, id)?.ok_or(Refusal::NotFound)?;
-            let (run_no, mut view) = whole(db, &run::id(db, run_no)?)?;
-            view.attempts.extend([by_id(attempt)]);
-            Ok((run_no, view))
+/// The rows that a scope names, and what else the input is decided from.
+fn load(db: &Connection, delivery: &Delivery) -> Result<(Option<RunNo>, View), StoreError> {
+    let (run_no, mut view) = match &delivery.scope {
+        Scope::New(run) => new(db, run)?,
+        Scope::Run(run) => open(db, run)?,
+        Scope::Admission(run) => admission(db, run)?,
+        Scope::Whole(run) => whole(db, run)?,
+        Scope::Adopt(id) => adoption(db, id)?,
+        Scope::Attempt { attempt, callback } => one_attempt(db, attempt, callback.as_deref())?,
+        Scope::Wait { wait, callback } => one_wait(db, wait, callback)?,
+        Scope::Step(run, call) => one_step(db, run, *call)?,
+    };
+    match &delivery.input.body {
+        InputBody::Create(wish) if view.run.is_none() && wish.plan.queues() => {
+            view.room = Some(run::room(db, None, &wish.flow, wish.release, &wish.plan)?);
         }
-        Scope::Attempt { attempt, callback } => one_attempt(db, attempt, callback.as_deref()),
-        Scope::Wait { wait, callback } => one_wait(db, wait, callback),
-        Scope::Step(run, call) => one_step(db, run, *call),
+        InputBody::LaunchStarting { attempt, handed, .. } => {
+            if let (Some(run_no), Some(row)) = (run_no, view.attempts.get(attempt)) {
+                let host = row.handed.as_ref().map_or(&handed.host, |before| &before.host);
+                view.host_open = Some(attempt::others_on_host(db, host, run_no, row.fence)?);
+            }
+        }
+        _ => {}
     }
+    Ok((run_no, view))
 }
 
 fn new(db: &Connection, id: &RunId) -> Result<(Option<RunNo>, View), StoreError> {
@@ -67,7 +84,37 @@ fn new(db: &Connection, id: &RunId) -> Result<(Option<RunNo>, View), StoreError>
     })
 }
 
+/// The head, and who else has the same limit.
+fn admission(db: &Connection, id: &RunId) -> Result<(Option<RunNo>, View), StoreError> {
+    let (run_no, head) = run::by_id(db, id)?.ok_or(Refusal::NotFound)?;
+    let room = room_of(db, run_no, Some(&head))?;
+    Ok((Some(run_no), View { run: Some(head), room, ..View::default() }))
+}
+
+fn room_of(db: &Connection, run_no: RunNo, head: Option<&RunHead>) -> rusqlite::Result<Option<Room>> {
+    let queues = head.filter(|head| head.plan.queues());
+    queues.map(|head| run::room(db, Some(run_no), &head.flow, head.release, &head.plan)).transpose()
+}
+
+/// As [`open`], with who else has the same limit and all steps, also those that are answered or forgotten.
 fn whole(db: &Connection, id: &RunId) -> Result<(Option<RunNo>, View), StoreError> {
+    let (run_no, mut view) = open(db, id)?;
+    if let Some(run_no) = run_no {
+        view.steps = step::of_run(db, run_no)?.into_iter().map(|step| (step.call, step)).collect();
+        view.room = room_of(db, run_no, view.run.as_ref())?;
+    }
+    Ok((run_no, view))
+}
+
+/// As [`whole`], with an attempt that may be over.
+fn adoption(db: &Connection, id: &AttemptId) -> Result<(Option<RunNo>, View), StoreError> {
+    let (run_no, attempt) = attempt::get(db, id)?.ok_or(Refusal::NotFound)?;
+    let (run_no, mut view) = whole(db, &run::id(db, run_no)?)?;
+    view.attempts.extend([by_id(attempt)]);
+    Ok((run_no, view))
+}
+
+fn open(db: &Connection, id: &RunId) -> Result<(Option<RunNo>, View), StoreError> {
     let (run_no, head) = run::by_id(db, id)?.ok_or(Refusal::NotFound)?;
     let steps = step::open_of_run(db, run_no)?.into_iter().map(|step| (step.call, step)).collect();
     let attempts = attempt::open_of_run(db, run_no)?.into_iter().map(by_id).collect();

@@ -2,10 +2,12 @@
 
 use super::codec::bad;
 use super::run::RunNo;
+use crate::chain::{self, Chain};
 use crate::sql::sqlite;
 use rusqlite::types::Type;
 use rusqlite::{Connection, Error, OptionalExtension, Row, params};
 use sortie_core::event::{Event, EventBody};
+use sortie_core::ids::RunId;
 
 /// Kind and data are columns of their own; together they are the tagged JSON of the body.
 fn read(row: &Row<'_>) -> rusqlite::Result<Event> {
@@ -23,11 +25,52 @@ fn data(body: &EventBody) -> rusqlite::Result<String> {
     Ok(tagged)
 }
 
-/// Append events.
-pub(super) fn append(db: &Connection, run_no: RunNo, events: &[Event]) -> rusqlite::Result<()> {
-    let mut insert = db.prepare_cached(sqlite!("event", "insert"))?;
+/// Events as they are stored, with the digest over all events up to them.
+pub(super) struct Prepared<'a> {
+    rows: Vec<(&'a Event, String)>,
+    /// The digest after the last one; none where there is no event.
+    pub chain: Option<Chain>,
+}
+
+/// Make events ready to be appended to those of a run.
+pub(super) fn prepare<'a>(db: &Connection, id: &RunId, run_no: Option<RunNo>, events: &'a [Event]) -> rusqlite::Result<Prepared<'a>> {
+    let Some(first) = events.first() else { return Ok(Prepared { rows: Vec::new(), chain: None }) };
+    let mut chain = match run_no {
+        Some(run_no) => stored_chain(db, id, run_no, first.seq - 1)?,
+        None => chain::start(id),
+    };
+    let mut rows = Vec::with_capacity(events.len());
     for event in events {
-        insert.execute(params![run_no, event.seq, event.at, event.body.kind(), data(&event.body)?])?;
+        let data = data(&event.body)?;
+        chain = chain::next(&chain, event.seq, event.at, event.body.kind(), &data);
+        rows.push((event, data));
+    }
+    Ok(Prepared { rows, chain: Some(chain) })
+}
+
+/// The digest that is stored with a run. A run of the first schema has none yet: then it is made of its events.
+fn stored_chain(db: &Connection, id: &RunId, run_no: RunNo, seq: u64) -> rusqlite::Result<Chain> {
+    let stored: Option<Chain> = db.prepare_cached(sqlite!("run", "chain"))?.query_row([run_no], |row| row.get(0))?;
+    stored.map_or_else(|| chain_of(db, id, run_no, seq), Ok)
+}
+
+/// The digest over the events of a run as they are stored.
+pub(super) fn chain_of(db: &Connection, id: &RunId, run_no: RunNo, seq: u64) -> rusqlite::Result<Chain> {
+    let mut chain = chain::start(id);
+    let mut statement = db.prepare_cached(sqlite!("event", "raw"))?;
+    let mut rows = statement.query(params![run_no, seq])?;
+    while let Some(row) = rows.next()? {
+        let text = |column| row.get_ref(column)?.as_str().map_err(|e| bad(column, Type::Text, e));
+        chain = chain::next(&chain, row.get(0)?, row.get(1)?, text(2)?, text(3)?);
+    }
+    Ok(chain)
+}
+
+/// Append events that were made ready.
+pub(super) fn append(db: &Connection, run_no: RunNo, prepared: &Prepared<'_>) -> rusqlite::Result<()> {
+    let mut insert = db.prepare_cached(sqlite!("event", "insert"))?;
+    for (event, data) in &prepared.rows {
+        insert.execute(params![run_no, event.seq, event.at, event.body.kind(), data])?;
     }
     Ok(())
 }
@@ -35,6 +78,11 @@ pub(super) fn append(db: &Connection, run_no: RunNo, events: &[Event]) -> rusqli
 /// Events above `after`.
 pub(super) fn after(db: &Connection, run_no: RunNo, after: u64, limit: usize) -> rusqlite::Result<Vec<Event>> {
     db.prepare_cached(sqlite!("event", "after"))?.query_map(params![run_no, after, limit], read)?.collect()
+}
+
+/// Events above `after`, up to and with `until`.
+pub(super) fn range(db: &Connection, run_no: RunNo, after: u64, until: u64, limit: usize) -> rusqlite::Result<Vec<Event>> {
+    db.prepare_cached(sqlite!("event", "range"))?.query_map(params![run_no, after, until, limit], read)?.collect()
 }
 
 /// One event.
@@ -54,7 +102,7 @@ mod tests {
     #[test]
     fn the_statement_names_exactly_the_kinds_that_replay_needs() {
         let kinds = EventBody::REPLAYED.map(|kind| format!("'{kind}'")).join(", ");
-        assert!(sqlite!("event", "replayed").contains(&format!("kind IN ({kinds})")));
+        assert!(sqlite!("event", "replayed").contains(&format!("kind IN ({kinds})")), "{kinds}");
     }
 
     #[test]

@@ -62,14 +62,28 @@ pub(super) fn migrate(db: &Connection) -> Result<(), StoreError> {
             }
         }
     }
-    for migration in &MIGRATIONS[applied.len()..] {
-        in_transaction(db, || {
-            db.execute_batch(migration.text)?;
-            db.execute(sqlite!("migration", "insert"), params![migration.number, migration.name, checksum(migration.text)])?;
-            Ok(())
-        })?;
+    let missing = &MIGRATIONS[applied.len()..];
+    if missing.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    // A table that others refer to cannot be rebuilt while they are looked at; so they are at the end instead.
+    db.execute_batch(sqlite!("connection", "unchecked"))?;
+    missing.iter().try_for_each(|migration| apply(db, migration))?;
+    Ok(db.execute_batch(sqlite!("connection", "checked"))?)
+}
+
+fn apply(db: &Connection, migration: &Migration) -> Result<(), StoreError> {
+    in_transaction(db, || {
+        db.execute_batch(migration.text)?;
+        db.execute(sqlite!("migration", "insert"), params![migration.number, migration.name, checksum(migration.text)])?;
+        if db.prepare(sqlite!("connection", "violations"))?.exists([])? {
+            return Err(StoreError::Unusable(format!(
+                "migration {} ({}) leaves rows that refer to none",
+                migration.number, migration.name
+            )));
+        }
+        Ok(())
+    })
 }
 
 /// All of it or nothing.

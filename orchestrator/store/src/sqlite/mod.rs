@@ -57,6 +57,7 @@ pub struct SqliteStore {
     readers: Arc<Readers>,
     quick: QuickReader,
     installation: Installation,
+    turns: Arc<due::Turns>,
 }
 
 impl SqliteStore {
@@ -87,7 +88,7 @@ impl SqliteStore {
         };
         std::thread::Builder::new().name("store-writer".to_owned()).spawn(run).map_err(no_thread)?;
         let quick = QuickReader::start(quick).map_err(no_thread)?;
-        Ok(Arc::new(Self { queue, readers: Readers::new(readers), quick, installation }))
+        Ok(Arc::new(Self { queue, readers: Readers::new(readers), quick, installation, turns: Arc::default() }))
     }
 
     /// Whether this is the store of that installation (F023).

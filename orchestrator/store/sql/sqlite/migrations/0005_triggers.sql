@@ -91,6 +91,3 @@ CREATE TABLE hook_delivery (
 );
 CREATE INDEX hook_delivery_of ON hook_delivery (flow, name, no);
 CREATE INDEX hook_delivery_at ON hook_delivery (at);
-
-CREATE INDEX run_open_release ON run (flow, release)
-WHERE state <> 'succeeded' AND state <> 'failed' AND state <> 'cancelled' AND state <> 'timed_out' AND state <> 'dead';

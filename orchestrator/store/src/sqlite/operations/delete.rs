@@ -5,10 +5,12 @@ use crate::sqlite::run;
 use rusqlite::Connection;
 use sortie_core::ids::RunId;
 
-/// Delete it; false where it is not there, is open, or still owes something to a host or to its parent.
+/// Delete it; false where it is not there, is open, still owes something to a host or to its parent, or is needed by an open run:
+/// one that it has started, or one that was forked from it.
 pub(in crate::sqlite) fn delete_run(db: &Connection, id: &RunId) -> rusqlite::Result<bool> {
     let Some((run_no, head)) = run::by_id(db, id)? else { return Ok(false) };
-    if !head.state.is_over() || db.prepare_cached(sqlite!("due", "keys"))?.exists([run_no])? {
+    let owes = db.prepare_cached(sqlite!("due", "keys"))?.exists([run_no])?;
+    if !head.state.is_over() || owes || run::is_needed(db, id)? {
         return Ok(false);
     }
     // From the leaves to the root: foreign keys hold at each step.

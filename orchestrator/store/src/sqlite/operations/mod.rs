@@ -7,6 +7,7 @@ pub(super) use asked::{approval, asked};
 pub(super) use delete::delete_run;
 
 use super::codec::{Id, bad, word};
+use super::due;
 use crate::error::StoreError;
 use crate::limits;
 use crate::model::operations::{ActionRow, AttemptCount, Backlog, OverRow};
@@ -18,11 +19,7 @@ use sortie_core::state::RunState;
 
 /// What is due and not claimed, by class.
 pub(super) fn backlog(db: &Connection, now: Ms) -> rusqlite::Result<Vec<Backlog>> {
-    let mut statement = db.prepare_cached(sqlite!("due", "backlog"))?;
-    let one = |class: WorkClass| {
-        statement
-            .query_row(params![class as u8, now, limits::BACKLOG], |row| Ok(Backlog { class, due: row.get(0)?, oldest_at: row.get(1)? }))
-    };
+    let one = |class: WorkClass| due::waiting(db, class, now).map(|(due, oldest_at)| Backlog { class, due, oldest_at });
     WorkClass::ALL.into_iter().map(one).collect()
 }
 

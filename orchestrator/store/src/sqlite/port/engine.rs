@@ -2,9 +2,10 @@
 
 use crate::model::{AdvanceLoad, Beat, BeatReply, Claim, Delivered, Delivery};
 use crate::port::{Engine, Fut};
-use crate::sqlite::{SqliteStore, advance, beat, deliver, due};
+use crate::sqlite::{SqliteStore, advance, beat, deliver, due, run};
 use sortie_core::effect::WorkClass;
 use sortie_core::ids::{Ms, RunId};
+use std::sync::Arc;
 
 impl Engine for SqliteStore {
     fn deliver(&self, delivery: Delivery) -> Fut<'_, Delivered> {
@@ -16,7 +17,8 @@ impl Engine for SqliteStore {
     }
 
     fn claim(&self, class: WorkClass, now: Ms, lease_ms: u64, limit: usize) -> Fut<'_, Vec<Claim>> {
-        self.write(move |db| due::claim(db, class, now, lease_ms, limit))
+        let turns = Arc::clone(&self.turns);
+        self.write(move |db| due::claim(db, &turns, class, now, lease_ms, limit))
     }
 
     fn postpone(&self, claim: Claim, until: Ms) -> Fut<'_, ()> {
@@ -42,5 +44,10 @@ impl Engine for SqliteStore {
             let Some((run_no, head)) = claim.await? else { return Ok(None) };
             self.read(move |db| advance::load(db, run_no, head).map(Some)).await
         })
+    }
+
+    fn forgive_advance(&self, run: &RunId, advance_fence: u64) -> Fut<'_, ()> {
+        let id = run.clone();
+        self.write(move |db| Ok(run::forgive_advance(db, &id, advance_fence)?))
     }
 }

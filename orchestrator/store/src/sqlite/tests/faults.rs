@@ -189,7 +189,7 @@ impl Drop for Mounted<'_> {
 
 #[tokio::test]
 async fn f013_a_full_disk_refuses_keeps_what_was_there_and_heals() {
-    for size in ["400k", "600k", "1m"] {
+    for size in ["1200k", "1600k", "2400k"] {
         let folder = tempfile::tempdir().unwrap();
         let Some(_mounted) = Mounted::tmpfs(folder.path(), size) else {
             eprintln!("not allowed to mount a tmpfs: not tested here");

@@ -28,7 +28,8 @@ fn scans(db: &Connection, statement: &str) -> Vec<String> {
     let lines: Vec<String> =
         plan.query_map(rusqlite::params_from_iter(parameters), |row| row.get(3)).unwrap().collect::<Result<_, _>>().unwrap();
     let harmless = |name: &str| {
-        let named_in_it = statement.contains(&format!("{name} (")) && statement.contains("WITH ");
+        let named_in_it =
+            statement.contains("WITH ") && statement.contains(&format!("{name} (")) || statement.contains(&format!(") AS {name}"));
         name == "CONSTANT" || name.starts_with('(') || SMALL.contains(&name) || named_in_it
     };
     lines.into_iter().filter(|line| line.strip_prefix("SCAN ").is_some_and(|rest| !harmless(rest.split(' ').next().unwrap()))).collect()

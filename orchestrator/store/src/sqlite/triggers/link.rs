@@ -31,7 +31,7 @@ pub(in crate::sqlite) fn deliver_while(db: &Connection, claim: &Claim, delivery:
 /// The child, or no child ever.
 pub(in crate::sqlite) fn child_or_never(db: &Connection, parent: &RunId, call: u32, child: &RunId) -> Result<Option<RunHead>, StoreError> {
     if let Some(run_no) = run::number(db, parent)? {
-        due::apply(db, run_no, &[Effect::Drop { work: Work::Child(call) }])?;
+        due::apply(db, run_no, &[Effect::Drop { work: Work::Child(call) }], 0)?;
     }
     Ok(run::by_id(db, child)?.map(|(_, head)| head))
 }

@@ -7,7 +7,7 @@ use crate::sqlite::codec::{json, to_json};
 use crate::sqlite::due;
 use crate::sqlite::run::{self, RunNo};
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use sortie_core::effect::{Effect, Work};
+use sortie_core::effect::Work;
 use sortie_core::ids::{Ms, RunId};
 use sortie_core::view::{Step, StepKind};
 
@@ -57,7 +57,7 @@ pub(in crate::sqlite) fn publish(db: &Connection, event: &OutsideEvent) -> rusql
         .collect::<Result<_, _>>()?;
     if rows > 0 {
         for (run_no, call) in &waiting {
-            due::apply(db, *run_no, &[Effect::Put { work: Work::Event(*call), at: event.at }])?;
+            due::put(db, *run_no, &Work::Event(*call), event.at)?;
         }
     }
     Ok(Published { duplicate: rows == 0, waiting: u32::try_from(waiting.len()).unwrap_or(u32::MAX) })
