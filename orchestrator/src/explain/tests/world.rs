@@ -153,7 +153,8 @@ impl World {
     }
 
     pub(super) fn beat(&mut self, attempt: &AttemptId, ago: Ms, data: Value) {
-        let beat = Beat { attempt: attempt.clone(), seq: 4, at: NOW - ago, skew_ms: 0, data, progress: true };
+        let beat =
+            Beat { attempt: attempt.clone(), seq: 4, at: NOW - ago, skew_ms: 0, data, kind: sortie_store::model::BeatKind::Progress };
         self.beats.insert(attempt.clone(), beat);
     }
 
