@@ -38,6 +38,12 @@ macro_rules! kinds {
                 match self { $(Self::$name => $advice),+ }
             }
 
+            /// Both, for `runs explain`.
+            #[must_use]
+            pub const fn explained(self) -> &'static str {
+                match self { $(Self::$name => concat!($meaning, " ", $advice)),+ }
+            }
+
             /// The kind a text names.
             #[must_use]
             pub fn parse(text: &str) -> Option<Self> {
@@ -51,7 +57,7 @@ kinds! {
     /// Not one byte of the launch was sent before its time limit.
     Unreachable = "unreachable", true,
         "The host could not be reached before the time limit of the launch, and nothing was sent: nothing has started.",
-        "Test the host with `sortie host check`; when it answers, redrive the run. `retry(on = [\"unreachable\"])` waits for short outages.";
+        "Test the host with `sortie host test`; when it answers, redrive the run. `retry(on = [\"unreachable\"])` waits for short outages.";
     /// The host refused the login.
     Auth = "auth", true,
         "The host refused the login.",
@@ -59,7 +65,7 @@ kinds! {
     /// The host's key is not the pinned one.
     HostKey = "host_key", true,
         "The host showed another key than the pinned one: it was set up anew, or something is in between.",
-        "Find out why before anything else; where the change is right, pin the new key with `sortie host` and redrive.";
+        "Find out why before anything else; where the change is right, remove the host and add it anew, then redrive.";
     /// The state root's marker is another one: re-imaged, swapped or shared.
     WrongMachine = "wrong_machine", true,
         "The state root on the host is not the one that was pinned: the machine was re-imaged or swapped, or shares its home.",

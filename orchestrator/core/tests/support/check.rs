@@ -130,8 +130,9 @@ impl Wakers<'_> {
     }
 
     fn of_step(&self, step: &Step) {
-        let StepKind::Job(job) = &step.kind else {
-            return self.of_deadline(step);
+        let job = match &step.kind {
+            StepKind::Job(job) => job,
+            other => return self.of_other(step, other),
         };
         let id = job.attempt.clone().expect("a committed job has an attempt");
         let row = &self.view.attempts[&id];
@@ -157,6 +158,29 @@ impl Wakers<'_> {
             }
         };
         self.need(&waker, "promise 4");
+    }
+
+    fn of_other(&self, step: &Step, kind: &StepKind) {
+        let held = self.head.held.is_some();
+        match kind {
+            // Its own run answers it when it is over, and owes that.
+            StepKind::Child { stopping: Some(_), made, .. } => {
+                if !made {
+                    self.need(&Work::Child(step.call), "a child of which it is not known whether it is there");
+                }
+                return;
+            }
+            StepKind::Http(tries) | StepKind::Artifact(tries) if !held => {
+                let waker = if tries.retry_at.is_some() && !self.due.contains_key(&Work::Try(step.call).key()) {
+                    Work::Timer(Timer::Retry(step.call))
+                } else {
+                    Work::Try(step.call)
+                };
+                self.need(&waker, "promise 4");
+            }
+            _ => {}
+        }
+        self.of_deadline(step);
     }
 
     fn of_deadline(&self, step: &Step) {

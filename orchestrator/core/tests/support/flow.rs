@@ -54,6 +54,10 @@ impl Replay {
                     answered.insert(*call, event.seq);
                 }
                 EventBody::StepCompleted { call, .. } => drop(answered.insert(*call, event.seq)),
+                EventBody::RunReset { keep, reopen, .. } => {
+                    recorded.retain(|call, _| call <= keep);
+                    answered.retain(|call, _| call <= keep && !reopen.contains(call));
+                }
                 _ => {}
             }
         }

@@ -7,6 +7,7 @@ pub mod make;
 pub mod model;
 pub mod rng;
 pub mod scene;
+pub mod steps;
 pub mod vm;
 
 use check::Audit;
@@ -56,6 +57,8 @@ pub struct World {
     pub last_seen: BTreeMap<AttemptId, Ms>,
     /// Who else has the run's limit.
     pub room: Option<Room>,
+    /// Attempts that hold a slot of the chosen host.
+    pub host_open: Option<u32>,
     /// What was asked of other runs.
     pub asked: Vec<Effect>,
     audit: Audit,
@@ -193,6 +196,7 @@ impl World {
                 view.attempts.extend([by_id(row)]);
                 self.add_step(&mut view, row.call);
                 view.last_seen = self.last_seen.get(attempt).copied();
+                view.host_open = self.host_open;
                 view.prior = callback.as_ref().and_then(|id| self.prior(attempt.as_str(), id));
             }
             Scope::Wait { wait, callback } => {

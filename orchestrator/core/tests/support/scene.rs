@@ -25,8 +25,12 @@ pub struct Scene {
 impl Scene {
     /// A run of these lines, evaluated once.
     pub fn of(lines: Vec<Line>) -> Self {
+        Self::made(lines, make::create(DEADLINE_MS))
+    }
+
+    /// A run that is made so, evaluated once.
+    pub fn made(lines: Vec<Line>, create: sortie_core::input::Create) -> Self {
         let mut world = World { now: make::START, ..World::default() };
-        let create = make::create(DEADLINE_MS);
         world.deliver(&Scope::New(create.run.clone()), InputBody::Create(create), None).expect("created");
         let mut scene = Self { world, lines };
         scene.advance();
