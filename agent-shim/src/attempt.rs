@@ -9,6 +9,7 @@
 //! delivered         numbers of events with a receipt  acked             the server has committed the result
 //! stop              the job is to be ended, and why   sealed            tombstone: alone in its directory
 //! stdout, stderr    output of the job                 document.json     `$SORTIE_RESULT`
+//! progress.json     `$SORTIE_PROGRESS`                checkpoint.json   `$SORTIE_CHECKPOINT`
 //! wake              FIFO, wakes the supervisor        shim.log          the shim's own log
 //! work/             default working directory
 //! ```

@@ -30,8 +30,13 @@ pub const STOP_SEEN: &str = "stop.seen";
 /// The keeper has written the exit record (this kills the keeper, not the supervisor).
 pub const EXIT_WRITTEN: &str = "exit.written";
 
+/// A piece of an upload was answered.
+pub const PIECE_SENT: &str = "piece.sent";
+/// The uploads are over, the result is not logged yet.
+pub const FILES_KEPT: &str = "files.kept";
+
 /// Every point, for tests that walk them all.
-pub const ALL: [&str; 12] = [
+pub const ALL: [&str; 14] = [
     CLAIM_RENAMED,
     OWNER_WRITTEN,
     GATE_WAITING,
@@ -44,6 +49,8 @@ pub const ALL: [&str; 12] = [
     ACKED_WRITTEN,
     STOP_SEEN,
     EXIT_WRITTEN,
+    PIECE_SENT,
+    FILES_KEPT,
 ];
 
 /// Die here if a test asks for it.

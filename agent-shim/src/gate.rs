@@ -4,10 +4,10 @@
 
 use crate::attempt::Attempt;
 use crate::tree::COOKIE;
-use crate::{harden, spawn};
+use crate::{below, harden, reports, spawn};
 use rustix::fs::{MemfdFlags, Mode, OFlags, memfd_create};
 use sortie_protocol::bytes::Bytes;
-use sortie_protocol::spec::Spec;
+use sortie_protocol::spec::{Credentials, Spec};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, Write as _};
@@ -52,25 +52,41 @@ fn describe(attempt: &Attempt, error: &io::Error) -> String {
 
 fn prepare(attempt: &Attempt) -> io::Result<Command> {
     let spec = attempt.spec()?;
-    let mut secrets = attempt.credentials()?.secret_env;
+    let credentials = attempt.credentials()?;
     let (program, arguments) = spec.command.split_first().ok_or_else(|| io::Error::other("the command is empty"))?;
     let mut command = Command::new(os(program));
     command.args(arguments.iter().map(os));
     command.env_clear().envs(spawn::login_env());
     command.envs(spec.env.iter().map(|(name, value)| (name, os(value))));
-    command.envs(secrets.iter().map(|(name, value)| (name, os(value))));
-    secrets.clear();
+    command.envs(credentials.secret_env.iter().map(|(name, value)| (name, os(value))));
     command.env(COOKIE, attempt.id().as_str()).env("SORTIE_ATTEMPT", attempt.id().as_str());
     command.env("SORTIE_RUN", &spec.run).env("SORTIE_STEP", &spec.step).env(RESULT, attempt.file("document.json"));
+    command.envs(reports::REPORTS.map(|(_, name, file)| (name, attempt.file(file))));
     command.current_dir(working_dir(attempt, &spec));
-    command.stdin(stdin(spec.stdin.as_ref())?);
+    command.stdin(stdin(credentials.secret_stdin.as_ref().or(spec.stdin.as_ref()))?);
+    hand_files(attempt, &spec, &credentials)?;
     command.stdout(output(&attempt.file("stdout"))?).stderr(output(&attempt.file("stderr"))?);
     harden::offer_to_oom_killer();
     harden::restore_umask();
     Ok(command)
 }
 
-fn working_dir(attempt: &Attempt, spec: &Spec) -> PathBuf {
+/// The files of spec and credentials, each whole before the job begins.
+fn hand_files(attempt: &Attempt, spec: &Spec, credentials: &Credentials) -> io::Result<()> {
+    let plain = spec.files.iter().map(|file| (&file.path, &file.data));
+    let mut files = plain.chain(&credentials.secret_files).peekable();
+    if files.peek().is_none() {
+        return Ok(());
+    }
+    let root = below::root(&working_dir(attempt, spec))?;
+    for (path, data) in files {
+        below::write(&root, path, &data.0).map_err(|error| io::Error::other(format!("the file {path:?} cannot be written: {error}")))?;
+    }
+    Ok(())
+}
+
+/// Where the job runs.
+pub fn working_dir(attempt: &Attempt, spec: &Spec) -> PathBuf {
     spec.cwd.as_ref().map_or_else(|| attempt.file("work"), |cwd| PathBuf::from(os(cwd)))
 }
 

@@ -12,6 +12,8 @@ pub const LOCK_MS: u64 = 500;
 pub const GATE_MS: u64 = 15_000;
 /// Between two looks at the output files and the stop file while nothing happens, in milliseconds.
 pub const TICK_MS: u64 = 1_000;
+/// Between two looks at the files that a job reports in, in milliseconds.
+pub const REPORT_LOOK_MS: u64 = 2_000;
 /// Between two looks for an exit record that is due at any moment, in milliseconds.
 pub const SOON_MS: u64 = 5;
 /// Between two looks at a tree that is being ended, in milliseconds.

@@ -3,7 +3,9 @@
 //! One binary plays five parts: the short-lived `session` that an orchestrator speaks with over SSH, the `supervise` process
 //! of each attempt, its `keep`er (parent of the job), the `gate` that becomes the job, and single verbs for people.
 
+mod artifacts;
 mod attempt;
+mod below;
 mod cgroup;
 mod cli;
 mod clock;
@@ -17,6 +19,7 @@ mod limits;
 mod output;
 mod post;
 mod process;
+mod reports;
 mod root;
 mod session;
 mod sign;

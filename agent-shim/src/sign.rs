@@ -45,10 +45,15 @@ impl ProofKey {
         format!("v1,{}", STANDARD.encode(hmac::sign(&self.0, message)))
     }
 
+    /// The proof over these bytes as this event.
+    pub fn proof(&self, id: &str, timestamp: i64, body: &[u8]) -> String {
+        self.mac(&proof_message(id, timestamp, body))
+    }
+
     /// An event as it goes over HTTP or through `collect`, signed now.
     pub fn post(&self, attempt: &str, kind: CallbackKind, seq: u64, body: String, timestamp: i64) -> SignedPost {
         let id = webhook_id(attempt, kind, seq);
-        let signature = self.mac(&proof_message(&id, timestamp, body.as_bytes()));
+        let signature = self.proof(&id, timestamp, body.as_bytes());
         SignedPost { id, timestamp, signature, kind, seq, body }
     }
 

@@ -1,5 +1,6 @@
-//! What a shim posts: started, heartbeat, progress, result. The same bytes go over HTTP and through `collect`.
+//! What a shim posts: started, heartbeat, progress, checkpoint, result. The same bytes go over HTTP and through `collect`.
 
+use crate::artifact::{ArtifactNote, Kept, Report};
 use serde::{Deserialize, Serialize};
 
 /// Header that names the event: stable over every repeat (Standard Webhooks).
@@ -19,6 +20,8 @@ pub enum CallbackKind {
     Heartbeat,
     /// The job says how far it is.
     Progress,
+    /// The job says from where it could be taken up again.
+    Checkpoint,
     /// The job is over. For a plain wait: the answer.
     Result,
 }
@@ -31,6 +34,7 @@ impl CallbackKind {
             Self::Started => "started",
             Self::Heartbeat => "heartbeat",
             Self::Progress => "progress",
+            Self::Checkpoint => "checkpoint",
             Self::Result => "result",
         }
     }
@@ -38,7 +42,7 @@ impl CallbackKind {
     /// The kind a path names.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Started, Self::Heartbeat, Self::Progress, Self::Result].into_iter().find(|kind| kind.as_str() == text)
+        [Self::Started, Self::Heartbeat, Self::Progress, Self::Checkpoint, Self::Result].into_iter().find(|kind| kind.as_str() == text)
     }
 }
 
@@ -57,7 +61,7 @@ pub struct CallbackBody {
     pub at_ms: i64,
     /// Random id of the supervisor that says so.
     pub instance: String,
-    /// By kind: [`Started`], [`Heartbeat`], any JSON for progress, [`JobResult`].
+    /// By kind: [`Started`], [`Heartbeat`], any JSON for progress and checkpoint, [`JobResult`].
     pub data: serde_json::Value,
 }
 
@@ -126,6 +130,18 @@ pub struct JobResult {
     pub result: Option<serde_json::Value>,
     /// What was wrong with that document, where it was not taken.
     pub result_error: Option<String>,
+    /// That document, where it is over [`crate::limits::RESULT_BYTES`] and was uploaded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result_kept: Option<Kept>,
+    /// What became of the files that the spec names as artifacts, in its order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub artifacts: Vec<ArtifactNote>,
+    /// The last progress, so that none is lost with the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<Report>,
+    /// The last checkpoint, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<Report>,
     /// Last bytes of standard output, at most [`crate::limits::OUTPUT_TAIL_BYTES`], as UTF-8 with replacements.
     pub output: String,
     /// Last bytes of standard error, likewise.

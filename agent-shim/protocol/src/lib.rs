@@ -2,9 +2,11 @@
 //!
 //! Three conversations share these types:
 //! * over SSH: framed [`verb::Request`]s on the shim's stdin, framed [`verb::Answer`]s on its stdout ([`frame`]);
-//! * over HTTP: [`callback::CallbackBody`]s posted by the shim, answered with a [`receipt::CallbackAnswer`];
+//! * over HTTP: [`callback::CallbackBody`]s posted and [`artifact::ArtifactMeta`]s uploaded by the shim, answered with a
+//!   [`receipt::CallbackAnswer`];
 //! * on disk: the shim keeps the same bytes it posts, so that `collect` returns what a callback would have carried.
 
+pub mod artifact;
 pub mod bytes;
 pub mod callback;
 pub mod frame;

@@ -4,10 +4,26 @@
 pub const FRAME_BYTES: usize = 8 << 20;
 /// Noise (motd, rc files) skipped on stdout while looking for a frame, in bytes (F086).
 pub const NOISE_BYTES: usize = 256 << 10;
-/// Largest body of a callback posted inline, in bytes. Larger results wait to be collected.
+/// Largest body of a callback posted inline, in bytes. Larger ones wait to be collected.
 pub const CALLBACK_BYTES: usize = 1 << 20;
-/// Largest result document a job may leave in `$SORTIE_RESULT`, in bytes.
+/// Largest result document that is posted with the result, in bytes. A larger one is uploaded.
 pub const RESULT_BYTES: usize = 256 << 10;
+/// Largest result document a job may leave in `$SORTIE_RESULT`, in bytes: the server parses it whole to check its schema.
+pub const RESULT_DOCUMENT_BYTES: u64 = 8 << 20;
+/// Largest progress or checkpoint, in bytes: it is kept in one row that is written again and again.
+pub const REPORT_BYTES: usize = 16 << 10;
+/// Largest artifact, in bytes: what fits into [`UPLOAD_MS`] over a modest link.
+pub const ARTIFACT_BYTES: u64 = 256 << 20;
+/// Longest name of an artifact, in bytes: its metadata must fit into a request's head twice over.
+pub const ARTIFACT_NAME_BYTES: usize = 1_024;
+/// Largest piece of an upload, in bytes. Pieces begin at [`PIECE_LEAST_BYTES`] and double while they arrive.
+pub const PIECE_BYTES: usize = 4 << 20;
+/// Smallest piece of an upload, in bytes: passes within [`POST_TIMEOUT_MS`] at 13 KB/s.
+pub const PIECE_LEAST_BYTES: usize = 256 << 10;
+/// How long all uploads of an attempt may take together, in milliseconds: 5 minutes. Then the gap is recorded and the result goes.
+pub const UPLOAD_MS: u64 = 300_000;
+/// The same for a job that was stopped, in milliseconds: its end is waited for.
+pub const UPLOAD_STOPPED_MS: u64 = 10_000;
 /// Tail of each output stream that a result carries, in bytes.
 pub const OUTPUT_TAIL_BYTES: usize = 8 << 10;
 /// Output kept per stream on the VM, in bytes; what is beyond is counted, never a reason to stop a job.

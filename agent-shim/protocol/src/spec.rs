@@ -30,12 +30,27 @@ pub struct Spec {
     /// Bytes for standard input, followed by end of file. Without: `/dev/null`.
     #[serde(default)]
     pub stdin: Option<Bytes>,
+    /// Files to write below the working directory before the start, mode 0600; what stands there is replaced.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<SpecFile>,
+    /// Files below the working directory to keep after the end, by path.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub artifacts: Vec<String>,
     /// The shim ends the job by itself after this long, in milliseconds.
     pub timeout_ms: u64,
     /// Between two heartbeats, in milliseconds.
     pub heartbeat_ms: u64,
     /// Between TERM and KILL, in milliseconds.
     pub grace_ms: u64,
+}
+
+/// A file that a job is handed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpecFile {
+    /// Relative to the working directory; never leaves it.
+    pub path: String,
+    /// Its content.
+    pub data: Bytes,
 }
 
 /// What lets the shim speak for the attempt. Never part of the digest: it may be re-issued.
@@ -52,6 +67,16 @@ pub struct Credentials {
     /// Secret environment values for the job, by name. Kept out of the spec, so out of its digest.
     #[serde(default)]
     pub secret_env: BTreeMap<String, Bytes>,
+    /// Secret standard input; goes before the spec's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_stdin: Option<Bytes>,
+    /// Secret files, by path as in [`SpecFile::path`]. Removed when the job is over.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub secret_files: BTreeMap<String, Bytes>,
+    /// Where artifacts are uploaded, up to and including the attempt; `/{slot}` is appended to the path, before the query.
+    /// Absent where the host cannot reach the server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact_url: Option<String>,
 }
 
 impl std::fmt::Debug for Credentials {

@@ -11,6 +11,8 @@ pub struct Reply {
     pub status: u16,
     /// The header, where there is one.
     pub retry_after: Option<String>,
+    /// Bytes of an upload that the server has, where it says so.
+    pub upload_offset: Option<u64>,
     /// At most `ANSWER_BYTES` of the body.
     pub body: Vec<u8>,
 }
@@ -51,12 +53,17 @@ pub fn judge(key: &ProofKey, post: &SignedPost, reply: &Reply, now_ms: i64) -> V
     {
         return Verdict::Delivered { stop: receipt.stop };
     }
-    Verdict::Keep(match reply.status {
+    Verdict::Keep(pace(reply, now_ms))
+}
+
+/// How soon to try again after an answer that is none.
+pub fn pace(reply: &Reply, now_ms: i64) -> Pace {
+    match reply.status {
         401 => Pace::Slow,
         413 => Pace::Hourly,
         415 | 429 | 503 => reply.retry_after.as_deref().and_then(|text| retry_after_ms(text, now_ms)).map_or(Pace::NoAnswer, Pace::After),
         _ => Pace::NoAnswer,
-    })
+    }
 }
 
 /// `Retry-After` as seconds or an HTTP date (RFC 9110, 10.2.3), clamped to an hour (F046).

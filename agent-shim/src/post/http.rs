@@ -1,7 +1,9 @@
-//! One POST over HTTPS, or plain HTTP where the operator configured that. No redirects, no proxies, no cookies, one time limit.
+//! One request over HTTPS: a callback's POST or a piece of an upload, or plain HTTP where the operator
+//! configured that. No redirects, no proxies, no cookies, one time limit.
 
 use crate::post::answer::Reply;
 use crate::post::roots;
+use sortie_protocol::artifact::{HEADER_META, HEADER_OFFSET};
 use sortie_protocol::callback::{HEADER_ID, HEADER_SIGNATURE, HEADER_TIMESTAMP, SignedPost};
 use sortie_protocol::limits::{ANSWER_BYTES, POST_TIMEOUT_MS};
 use sortie_protocol::spec::{Credentials, Trust};
@@ -17,6 +19,22 @@ pub enum Refused {
     Config(String),
 }
 
+/// A request of an upload.
+pub struct Piece<'a> {
+    /// Last part of the path.
+    pub slot: &'a str,
+    /// `webhook-id`.
+    pub id: &'a str,
+    /// Unix seconds.
+    pub timestamp: i64,
+    /// The proof over the metadata.
+    pub signature: &'a str,
+    /// The metadata, as its header carries it.
+    pub meta: &'a str,
+    /// Bytes and where they belong; without them the server is asked how far it is.
+    pub data: Option<(u64, &'a [u8])>,
+}
+
 /// The HTTP client; its certificates are read at the first post over TLS.
 #[derive(Default)]
 pub struct Client(Option<(Trust, ureq::Agent)>);
@@ -25,10 +43,7 @@ impl Client {
     /// Post once.
     pub fn send(&mut self, credentials: &Credentials, post: &SignedPost) -> Result<Reply, Refused> {
         let url = url(&credentials.callback_url, post.kind.as_str())?;
-        if !url.starts_with("https://") && credentials.trust != Trust::PlainHttp {
-            return Err(Refused::Config("the callback URL is not https, and plain HTTP is not configured".to_owned()));
-        }
-        let agent = self.agent(&credentials.trust, url.starts_with("https://"))?;
+        let agent = self.agent_for(credentials, &url)?;
         let sent = agent
             .post(&url)
             .header("authorization", format!("Bearer {}", credentials.token))
@@ -37,11 +52,35 @@ impl Client {
             .header(HEADER_TIMESTAMP, post.timestamp.to_string())
             .header(HEADER_SIGNATURE, &post.signature)
             .send(post.body.as_bytes());
-        let mut response = sent.map_err(|error| Refused::Transport(describe(&error)))?;
-        let retry_after = response.headers().get("retry-after").and_then(|value| value.to_str().ok()).map(str::to_owned);
-        // A body cut short or too long has no valid receipt; the status still says when to try again.
-        let body = response.body_mut().with_config().limit(ANSWER_BYTES as u64).read_to_vec().unwrap_or_default();
-        Ok(Reply { status: response.status().as_u16(), retry_after, body })
+        read(sent)
+    }
+
+    /// A piece of an upload, or the question how far it is.
+    pub fn piece(&mut self, credentials: &Credentials, piece: &Piece<'_>) -> Result<Reply, Refused> {
+        let url = url(credentials.artifact_url.as_deref().unwrap_or_default(), piece.slot)?;
+        let agent = self.agent_for(credentials, &url)?;
+        let headers = [
+            ("authorization", format!("Bearer {}", credentials.token)),
+            (HEADER_ID, piece.id.to_owned()),
+            (HEADER_TIMESTAMP, piece.timestamp.to_string()),
+            (HEADER_SIGNATURE, piece.signature.to_owned()),
+            (HEADER_META, piece.meta.to_owned()),
+        ];
+        match piece.data {
+            None => read(headers.iter().fold(agent.head(&url), |request, (name, value)| request.header(*name, value)).call()),
+            Some((offset, data)) => {
+                let request = agent.put(&url).header("content-type", "application/octet-stream").header(HEADER_OFFSET, offset.to_string());
+                read(headers.iter().fold(request, |request, (name, value)| request.header(*name, value)).send(data))
+            }
+        }
+    }
+
+    fn agent_for(&mut self, credentials: &Credentials, url: &str) -> Result<&ureq::Agent, Refused> {
+        let tls = url.starts_with("https://");
+        if !tls && credentials.trust != Trust::PlainHttp {
+            return Err(Refused::Config("the callback URL is not https, and plain HTTP is not configured".to_owned()));
+        }
+        self.agent(&credentials.trust, tls)
     }
 
     fn agent(&mut self, trust: &Trust, tls: bool) -> Result<&ureq::Agent, Refused> {
@@ -51,6 +90,15 @@ impl Client {
         // Just made sure of.
         self.0.as_ref().map(|(_, agent)| agent).ok_or_else(|| Refused::Config("no client".to_owned()))
     }
+}
+
+fn read(sent: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Result<Reply, Refused> {
+    let mut response = sent.map_err(|error| Refused::Transport(describe(&error)))?;
+    let text = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let (retry_after, upload_offset) = (text("retry-after"), text(HEADER_OFFSET).and_then(|text| text.parse().ok()));
+    // A body cut short or too long has no valid receipt; the status still says when to try again.
+    let body = response.body_mut().with_config().limit(ANSWER_BYTES as u64).read_to_vec().unwrap_or_default();
+    Ok(Reply { status: response.status().as_u16(), retry_after, upload_offset, body })
 }
 
 fn build(trust: &Trust, tls: bool) -> Result<ureq::Agent, Refused> {

@@ -1,14 +1,16 @@
 //! Posting: one thread, one post at a time, the result before anything older, until a receipt is read or for 30 days.
 //!
-//! The event log is the outbox. Heartbeats are made here and never spooled.
+//! The event log is the outbox. Heartbeats and the job's reports are posted from here and never spooled.
 
 pub mod answer;
-mod backoff;
-mod http;
+pub mod backoff;
+pub mod http;
 mod roots;
 
 use crate::attempt::{Attempt, Stop};
 use crate::events::{self, Event};
+use crate::limits::REPORT_LOOK_MS;
+use crate::reports::{REPORTS, Reports};
 use crate::sign::ProofKey;
 use crate::{clock, failpoint, output};
 use answer::Verdict;
@@ -62,7 +64,9 @@ impl Poster {
             heartbeat_ms: spec.heartbeat_ms,
             next_heartbeat: clock::mono_ms().saturating_add(spec.heartbeat_ms),
             started_mono_ms,
-            last_heartbeat_seq: 0,
+            last_seq: 0,
+            reports: Reports::default(),
+            next_look: 0,
             reachable: true,
             never: BTreeSet::new(),
             backoff: Backoff::default(),
@@ -100,7 +104,10 @@ struct Thread {
     heartbeat_ms: u64,
     next_heartbeat: u64,
     started_mono_ms: u64,
-    last_heartbeat_seq: u64,
+    /// Number of the last post that is not in the log.
+    last_seq: u64,
+    reports: Reports,
+    next_look: u64,
     /// Whether the last try got any answer at all.
     reachable: bool,
     /// Events that are not posted any more: too large, left to `collect`.
@@ -112,6 +119,8 @@ struct Thread {
 enum Next {
     Post(Event),
     Beat,
+    /// A look at what the job reports.
+    Look,
     Wait(u64),
 }
 
@@ -131,6 +140,7 @@ impl Thread {
                     }
                 }
                 Next::Beat => self.beat(),
+                Next::Look => self.look(),
                 Next::Wait(ms) => {
                     let news = self.shared.news();
                     let wait = self.shared.changed.wait_timeout_while(news, Duration::from_millis(ms), |news| !news.log);
@@ -164,10 +174,15 @@ impl Thread {
             }
             self.next_heartbeat = now.saturating_add(self.heartbeat_ms);
         }
+        let looks = result.is_none() && self.started_mono_ms > 0;
+        if looks && self.next_look <= now {
+            return Next::Look;
+        }
+        let look = if looks { self.next_look.saturating_sub(now) } else { u64::MAX };
         let post = if waiting.is_some() { self.backoff.due().saturating_sub(now) } else { u64::MAX };
         let beat = if beats { self.next_heartbeat.saturating_sub(now) } else { u64::MAX };
         // An hour at most: the clocks of a suspended machine.
-        Next::Wait(post.min(beat).clamp(1, 3_600_000))
+        Next::Wait(post.min(beat).min(look).clamp(1, 3_600_000))
     }
 
     /// Whether it is delivered now.
@@ -192,21 +207,39 @@ impl Thread {
     fn beat(&mut self) {
         let now = clock::mono_ms();
         self.next_heartbeat = now.saturating_add(self.heartbeat_ms);
-        // Milliseconds since the start: grows over supervisors that know nothing of each other.
-        let seq = now.saturating_sub(self.started_mono_ms).max(self.last_heartbeat_seq + 1);
-        self.last_heartbeat_seq = seq;
         let data = Heartbeat {
             silent_ms: output::silent_ms(&self.attempt),
             stdout_bytes: output::written(&self.attempt, "stdout"),
             stderr_bytes: output::written(&self.attempt, "stderr"),
         };
-        let Ok(data) = serde_json::to_value(data) else { return };
-        let (attempt, instance) = (self.attempt.id().as_str().to_owned(), self.instance.clone());
-        let kind = CallbackKind::Heartbeat;
-        let body = CallbackBody { v: VERSION, attempt, kind, seq, at_ms: clock::wall_ms(), instance, data };
-        if let Ok(body) = serde_json::to_string(&body) {
-            self.send(kind, seq, &body);
+        if let Ok(data) = serde_json::to_value(data) {
+            self.say(CallbackKind::Heartbeat, data);
         }
+    }
+
+    /// Post what the job has reported since the last look. What could not be posted is there at the next look, or newer.
+    fn look(&mut self) {
+        self.next_look = clock::mono_ms().saturating_add(REPORT_LOOK_MS);
+        while let Some((index, stamp, data)) = self.reports.next(&self.attempt) {
+            match self.say(REPORTS[index].0, data) {
+                Some(Verdict::Delivered { .. }) => self.reports.sent(index, stamp),
+                _ => {
+                    let pause = if self.reachable { REPORT_LOOK_MS } else { self.heartbeat_ms };
+                    self.next_look = clock::mono_ms().saturating_add(pause.max(REPORT_LOOK_MS));
+                    return;
+                }
+            }
+        }
+    }
+
+    /// A post that is not in the log.
+    fn say(&mut self, kind: CallbackKind, data: serde_json::Value) -> Option<Verdict> {
+        // Milliseconds since the start: grows over supervisors that know nothing of each other.
+        let seq = clock::mono_ms().saturating_sub(self.started_mono_ms).max(self.last_seq + 1);
+        self.last_seq = seq;
+        let (attempt, instance) = (self.attempt.id().as_str().to_owned(), self.instance.clone());
+        let body = CallbackBody { v: VERSION, attempt, kind, seq, at_ms: clock::wall_ms(), instance, data };
+        Some(self.send(kind, seq, &serde_json::to_string(&body).ok()?))
     }
 
     /// Sign and post. A receipt that asks for the job's end is obeyed, whatever it was for.

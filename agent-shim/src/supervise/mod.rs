@@ -12,15 +12,19 @@ mod result;
 mod start;
 mod watch;
 
+pub use watch::drain;
+
+use crate::artifacts::Files;
 use crate::attempt::{Attempt, Child, Owner};
 use crate::events::{self, EventLog};
 use crate::limits::LOCK_MS;
 use crate::post::Poster;
 use crate::process::ProcessId;
-use crate::{clock, failpoint, files, harden, sign};
+use crate::{artifacts, below, clock, failpoint, files, gate, harden, sign};
 use result::End;
 use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat};
 use sortie_protocol::callback::{CallbackKind, Started};
+use sortie_protocol::spec::Spec;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::os::fd::OwnedFd;
@@ -96,7 +100,7 @@ fn supervise(attempt: &Attempt, ready: &mut ReadyPipe) -> io::Result<()> {
     if !attempt.was_started()
         && let Some(stop) = attempt.stop()
     {
-        spool(attempt, &mut log, None, &End::NeverStarted(stop), true)?;
+        spool(attempt, &mut log, None, &End::NeverStarted(stop), true, Files::default())?;
         ready.say("ready");
         return Poster::start(attempt, &spec, &owner.instance, 0)?.until_delivered(&wake);
     }
@@ -108,7 +112,9 @@ fn supervise(attempt: &Attempt, ready: &mut ReadyPipe) -> io::Result<()> {
     };
     if child.boot_id != owner.boot_id {
         let end = attempt.exit().map_or(End::Interrupted, |exit| End::Exit { exit, stop: attempt.stop(), oom: false });
-        spool(attempt, &mut log, Some(&child), &end, true)?;
+        take_secrets_back(attempt, &spec);
+        let files = artifacts::keep(attempt, &spec, &wake);
+        spool(attempt, &mut log, Some(&child), &end, true, files)?;
         ready.say("ready");
         return Poster::start(attempt, &spec, &owner.instance, 0)?.until_delivered(&wake);
     }
@@ -124,7 +130,10 @@ fn supervise(attempt: &Attempt, ready: &mut ReadyPipe) -> io::Result<()> {
     }
     let mut poster = Poster::start(attempt, &spec, &owner.instance, child.started_mono_ms);
     let (end, gone) = watch::Watch { attempt, spec: &spec, child: &child, wake: &wake, own: None }.run();
-    spool(attempt, &mut log, Some(&child), &end, gone)?;
+    take_secrets_back(attempt, &spec);
+    let files = if matches!(end, End::Exit { .. } | End::Lost) { artifacts::keep(attempt, &spec, &wake) } else { Files::default() };
+    attempt.root().failpoint(failpoint::FILES_KEPT);
+    spool(attempt, &mut log, Some(&child), &end, gone, files)?;
     ready.say("ready");
     // Without a thread to be had (a limit on processes) the job came first; now there is time to wait for one.
     while let Err(error) = poster {
@@ -149,6 +158,27 @@ fn settle_gate(attempt: &Attempt, child: &Child) {
     }
 }
 
+/// The job is over: its secret files go, and the secrets in the credentials that only the job needed. Whatever cannot be removed
+/// is logged, never a reason to hold the result back.
+fn take_secrets_back(attempt: &Attempt, spec: &Spec) {
+    let Ok(mut credentials) = attempt.credentials() else { return };
+    let held = (credentials.secret_env.len(), credentials.secret_files.len(), credentials.secret_stdin.is_some());
+    if held == (0, 0, false) {
+        return;
+    }
+    let mut removed = || -> io::Result<()> {
+        if !credentials.secret_files.is_empty() {
+            let root = below::root(&gate::working_dir(attempt, spec))?;
+            credentials.secret_files.keys().try_for_each(|path| below::remove(&root, path))?;
+        }
+        (credentials.secret_env, credentials.secret_files, credentials.secret_stdin) = Default::default();
+        files::replace_json(&attempt.file("credentials.json"), &credentials)
+    };
+    if let Err(error) = removed() {
+        attempt.log(&format!("secrets of the job are still there: {error}"));
+    }
+}
+
 /// The event `started`, once over all supervisors of the attempt.
 fn log_started(attempt: &Attempt, log: &mut EventLog, child: &Child) -> io::Result<()> {
     if !events::read(attempt).is_empty() {
@@ -161,8 +191,8 @@ fn log_started(attempt: &Attempt, log: &mut EventLog, child: &Child) -> io::Resu
 }
 
 /// The result, durable before anybody hears of it. A full disk is waited for: the job is over, its result is not lost.
-fn spool(attempt: &Attempt, log: &mut EventLog, child: Option<&Child>, end: &End, tree_gone: bool) -> io::Result<()> {
-    let data = serde_json::to_value(result::build(attempt, child, end, tree_gone))?;
+fn spool(attempt: &Attempt, log: &mut EventLog, child: Option<&Child>, end: &End, tree_gone: bool, files: Files) -> io::Result<()> {
+    let data = serde_json::to_value(result::build(attempt, child, end, tree_gone, files))?;
     let mut tries = 0;
     while let Err(error) = log.append(CallbackKind::Result, data.clone()) {
         if tries == 0 {

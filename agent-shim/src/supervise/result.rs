@@ -1,10 +1,12 @@
 //! The result of an attempt, as its supervisor saw it.
 
+use crate::artifacts::Files;
 use crate::attempt::{Attempt, Child, Exit, Stop};
 use crate::limits::RESULT_DEPTH;
+use crate::reports::{self, depth};
 use crate::{clock, files, output};
-use sortie_protocol::callback::{JobOutcome, JobResult};
-use sortie_protocol::limits::RESULT_BYTES;
+use sortie_protocol::callback::{CallbackKind, JobOutcome, JobResult};
+use sortie_protocol::limits::{RESULT_BYTES, RESULT_DOCUMENT_BYTES};
 use std::io;
 
 /// How the job came to its end.
@@ -38,7 +40,7 @@ fn outcome(end: &End) -> (JobOutcome, Option<String>) {
 }
 
 /// The data of the `result` event.
-pub fn build(attempt: &Attempt, child: Option<&Child>, end: &End, tree_gone: bool) -> JobResult {
+pub fn build(attempt: &Attempt, child: Option<&Child>, end: &End, tree_gone: bool, files: Files) -> JobResult {
     let (outcome, message) = outcome(end);
     let exit = if let End::Exit { exit, .. } = end { exit.clone() } else { Exit::default() };
     let stop = match end {
@@ -46,10 +48,15 @@ pub fn build(attempt: &Attempt, child: Option<&Child>, end: &End, tree_gone: boo
         End::NeverStarted(stop) => Some(stop.clone()),
         End::Lost | End::NotRun | End::Interrupted => None,
     };
-    let (result, result_error) = match document(attempt) {
-        Ok(document) => (document, None),
-        Err(why) => (None, Some(why)),
+    let (result, result_kept, result_error) = match files.document {
+        Some(Ok(kept)) => (None, Some(kept), None),
+        Some(Err(why)) => (None, None, Some(why)),
+        None => match document(attempt) {
+            Ok(document) => (document, None, None),
+            Err(why) => (None, None, Some(why)),
+        },
     };
+    let report = |kind| child.and_then(|child| reports::last(attempt, child, kind));
     let ended = if exit.mono_ms > 0 { exit.mono_ms } else { clock::mono_ms() };
     let known = !matches!(end, End::Interrupted | End::NotRun);
     JobResult {
@@ -62,6 +69,10 @@ pub fn build(attempt: &Attempt, child: Option<&Child>, end: &End, tree_gone: boo
         duration_ms: child.filter(|_| known).map_or(0, |child| ended.saturating_sub(child.started_mono_ms)),
         result,
         result_error,
+        result_kept,
+        artifacts: files.artifacts,
+        progress: report(CallbackKind::Progress),
+        checkpoint: report(CallbackKind::Checkpoint),
         output: output::tail(attempt, "stdout"),
         error_output: output::tail(attempt, "stderr"),
         stdout_bytes: output::written(attempt, "stdout"),
@@ -76,6 +87,7 @@ fn document(attempt: &Attempt) -> Result<Option<serde_json::Value>, String> {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => return Err("a symbolic link".to_owned()),
+        Err(error) if error.kind() == io::ErrorKind::FileTooLarge => return Err(format!("larger than {RESULT_DOCUMENT_BYTES} bytes")),
         Err(error) => return Err(error.to_string()),
     };
     let value: serde_json::Value = serde_json::from_slice(&bytes).map_err(|error| format!("not JSON: {error}"))?;
@@ -83,12 +95,4 @@ fn document(attempt: &Attempt) -> Result<Option<serde_json::Value>, String> {
         return Err(format!("nested deeper than {RESULT_DEPTH}"));
     }
     Ok(Some(value))
-}
-
-fn depth(value: &serde_json::Value) -> usize {
-    match value {
-        serde_json::Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
-        serde_json::Value::Object(fields) => 1 + fields.values().map(depth).max().unwrap_or(0),
-        _ => 0,
-    }
 }

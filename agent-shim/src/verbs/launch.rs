@@ -7,7 +7,7 @@ use crate::root::{AttemptId, Root};
 use crate::sign::{ProofKey, sha256_hex};
 use crate::spawn::{Called, Ready};
 use crate::view::view;
-use crate::{failpoint, files};
+use crate::{below, failpoint, files};
 use sortie_protocol::VERSION;
 use sortie_protocol::spec::{Credentials, Spec};
 use sortie_protocol::verb::{Refusal, Reply};
@@ -88,6 +88,10 @@ fn check(spec: &str, credentials: &Credentials) -> Result<AttemptId, Fault> {
     let texts = spec.command.iter().map(|part| &part.0[..]).chain(spec.cwd.iter().map(|cwd| &cwd.0[..]));
     if texts.chain([spec.run.as_bytes(), spec.step.as_bytes()]).any(nul) {
         return Err(Fault::usage("a NUL byte in the command, its directory or its names"));
+    }
+    let files = spec.files.iter().map(|file| &file.path).chain(credentials.secret_files.keys());
+    if let Some(why) = files.chain(&spec.artifacts).find_map(|path| below::fault(path)) {
+        return Err(Fault::usage(why));
     }
     if spec.timeout_ms == 0 {
         return Err(Fault::usage("the time limit is zero"));

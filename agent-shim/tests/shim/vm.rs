@@ -86,6 +86,8 @@ impl Vm {
             env: Vec::new(),
             cwd: None,
             stdin: None,
+            files: Vec::new(),
+            artifacts: Vec::new(),
             timeout_ms: 60_000,
             heartbeat_ms: 3_600_000,
             grace_ms: 200,
@@ -103,6 +105,9 @@ impl Vm {
             proof_secret: base64::engine::general_purpose::STANDARD.encode(SECRET),
             trust: Trust::PlainHttp,
             secret_env: BTreeMap::new(),
+            secret_stdin: None,
+            secret_files: BTreeMap::new(),
+            artifact_url: Some(format!("http://{}/v1/artifacts/{attempt}?kid=k1&exp=9&sig=canary-url-sig-88ab", self.server.address)),
         }
     }
 

@@ -43,6 +43,8 @@ pub(super) fn spec(run: &RunId, step: &Step, job: &JobSpec, attempt: &Attempt) -
         env: job.env.iter().filter_map(plain).collect(),
         cwd: job.cwd.as_deref().map(Bytes::from),
         stdin: job.stdin.as_ref().and_then(|text| if let Reference::Text(text) = text { Some(Bytes::from(text.as_str())) } else { None }),
+        files: Vec::new(),
+        artifacts: job.artifacts.clone(),
         timeout_ms: u64::try_from(attempt.deadline_at - attempt.scheduled_at).unwrap_or(0),
         heartbeat_ms: job.heartbeat_ms,
         grace_ms: job.grace_ms,
@@ -103,6 +105,9 @@ impl Driver {
             proof_secret: proof.to_base64().to_string(),
             trust: self.parts().config.trust().map_err(|error| error.to_string())?,
             secret_env,
+            secret_stdin: None,
+            secret_files: BTreeMap::new(),
+            artifact_url: None,
         };
         Ok(Verb::Launch { spec: spec.text, spec_digest: spec.digest, credentials })
     }

@@ -1,0 +1,107 @@
+//! Files of a job that are kept: how the shim uploads them, and what a result says of them.
+//!
+//! `HEAD` and `PUT {artifact_url}/{slot}` with the headers of a callback. The proof covers [`ArtifactMeta`], so name, size
+//! and digest; the bytes are covered by the digest. Every `PUT` carries one piece at [`HEADER_OFFSET`]; the server answers
+//! 202 with the offset it stands at, 409 with it where the piece does not fit there, and a receipt once it has them all.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Header with the hexadecimal JSON of an [`ArtifactMeta`], in every request.
+pub const HEADER_META: &str = "sortie-artifact";
+/// Header with the offset of a piece, and in answers with the bytes that are there.
+pub const HEADER_OFFSET: &str = "upload-offset";
+/// The slot of a result document that is too large to be posted. Every other slot is a number: the place in the spec's list.
+pub const RESULT_SLOT: &str = "result";
+/// Why a file that was there was not kept, where nothing more is known.
+pub const NOT_UPLOADED: &str = "not uploaded yet";
+
+/// What is uploaded. Its exact JSON is what the proof covers and what the receipt is for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ArtifactMeta {
+    /// [`crate::VERSION`].
+    pub v: u32,
+    /// Must equal the token's `jti` and the path.
+    pub attempt: String,
+    /// Must equal the path.
+    pub slot: String,
+    /// As the spec names it.
+    pub name: String,
+    /// In bytes.
+    pub size: u64,
+    /// SHA-256 of the bytes, lower-case hex.
+    pub sha256: String,
+}
+
+/// The `webhook-id` of an upload.
+#[must_use]
+pub fn artifact_id(attempt: &str, slot: &str) -> String {
+    format!("{attempt}.artifact.{slot}")
+}
+
+/// What became of a file that the spec names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArtifactNote {
+    /// As the spec names it.
+    pub name: String,
+    /// Whether it is kept.
+    #[serde(flatten)]
+    pub fate: ArtifactFate,
+}
+
+/// Whether a file is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum ArtifactFate {
+    /// The server has it.
+    Kept(Kept),
+    /// It has not.
+    Missing {
+        /// Why, for people.
+        missing: String,
+    },
+}
+
+impl ArtifactFate {
+    /// Not kept.
+    #[must_use]
+    pub fn missing(why: impl Into<String>) -> Self {
+        Self::Missing { missing: why.into() }
+    }
+}
+
+/// Bytes that the server has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// SHA-256, lower-case hex.
+    pub sha256: String,
+    /// How many.
+    pub size: u64,
+}
+
+/// The last that a job said in one of its report files.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// Higher than every number posted before.
+    pub seq: u64,
+    /// What it said.
+    pub data: Value,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_reads_as_kept_or_missing() {
+        let kept = ArtifactNote { name: "a".into(), fate: ArtifactFate::Kept(Kept { sha256: "00".into(), size: 1 }) };
+        let text = serde_json::to_string(&kept).unwrap();
+        assert_eq!(text, r#"{"name":"a","sha256":"00","size":1}"#);
+        assert_eq!(serde_json::from_str::<ArtifactNote>(&text).unwrap(), kept);
+        let gone = ArtifactNote { name: "a".into(), fate: ArtifactFate::missing("no such file") };
+        let text = serde_json::to_string(&gone).unwrap();
+        assert_eq!(text, r#"{"name":"a","missing":"no such file"}"#);
+        assert_eq!(serde_json::from_str::<ArtifactNote>(&text).unwrap(), gone);
+    }
+}

@@ -1,0 +1,129 @@
+//! After the end of a job and before its result: the files that its spec names, and a result document too large to be posted,
+//! go to the server.
+//!
+//! Nothing of this is remembered on the VM. A supervisor that takes over asks the server how far the upload had come.
+
+mod upload;
+
+use crate::attempt::Attempt;
+use crate::post::http::Client;
+use crate::{below, clock, files, gate, spawn};
+use rustix::event::{PollFd, PollFlags, poll};
+use sortie_protocol::artifact::{ArtifactFate, ArtifactNote, Kept, NOT_UPLOADED, RESULT_SLOT};
+use sortie_protocol::limits::{ARTIFACT_BYTES, RESULT_BYTES, RESULT_DOCUMENT_BYTES, UPLOAD_MS, UPLOAD_STOPPED_MS};
+use sortie_protocol::spec::{Credentials, Spec};
+use std::fs::File;
+use std::os::fd::OwnedFd;
+use upload::{Outcome, Upload};
+
+/// What a result says of files.
+#[derive(Debug, Default)]
+pub struct Files {
+    /// One note for each name of the spec.
+    pub artifacts: Vec<ArtifactNote>,
+    /// The result document, where it had to be uploaded: what the server has, or why it has not.
+    pub document: Option<Result<Kept, String>>,
+}
+
+/// Upload what there is to upload, within [`UPLOAD_MS`].
+pub fn keep(attempt: &Attempt, spec: &Spec, wake: &OwnedFd) -> Files {
+    let mut uploads = Uploads { attempt, wake, client: Client::default(), credentials: attempt.credentials().ok(), limit: Limit::new() };
+    let document = document(attempt).map(|file| match uploads.file(RESULT_SLOT, RESULT_SLOT, &file, RESULT_DOCUMENT_BYTES) {
+        ArtifactFate::Kept(kept) => Ok(kept),
+        ArtifactFate::Missing { missing } => Err(format!("the document was not uploaded: {missing}")),
+    });
+    let root = if spec.artifacts.is_empty() { None } else { Some(below::root(&gate::working_dir(attempt, spec))) };
+    let note = |(slot, name): (usize, &String)| {
+        let opened = match &root {
+            Some(Ok(root)) => below::open(root, name).map_err(|error| error.to_string()),
+            Some(Err(error)) => Err(format!("the working directory: {error}")),
+            None => Err(NOT_UPLOADED.to_owned()),
+        };
+        let fate = opened.map_or_else(ArtifactFate::missing, |file| uploads.file(&slot.to_string(), name, &file, ARTIFACT_BYTES));
+        if let ArtifactFate::Missing { missing } = &fate {
+            attempt.log(&format!("the artifact {name:?} is missing: {missing}"));
+        }
+        ArtifactNote { name: name.clone(), fate }
+    };
+    Files { artifacts: spec.artifacts.iter().enumerate().map(note).collect(), document }
+}
+
+/// The result document, where it is too large to be posted and not too large to be uploaded.
+fn document(attempt: &Attempt) -> Option<File> {
+    let file = files::open_plain(&attempt.file("document.json")).ok()?;
+    let meta = file.metadata().ok()?;
+    let sizes = RESULT_BYTES as u64 + 1..=RESULT_DOCUMENT_BYTES;
+    (meta.is_file() && sizes.contains(&meta.len())).then_some(file)
+}
+
+/// Until when uploads go on.
+struct Limit {
+    until: u64,
+    stopped: bool,
+}
+
+impl Limit {
+    fn new() -> Self {
+        Self { until: clock::mono_ms().saturating_add(UPLOAD_MS), stopped: false }
+    }
+
+    /// Milliseconds that are left. The end of a job that was stopped is waited for, so less is left for that one.
+    fn left(&mut self, attempt: &Attempt) -> u64 {
+        let now = clock::mono_ms();
+        if !self.stopped && attempt.stop().is_some() {
+            self.stopped = true;
+            self.until = self.until.min(now.saturating_add(UPLOAD_STOPPED_MS));
+        }
+        self.until.saturating_sub(now)
+    }
+}
+
+struct Uploads<'a> {
+    attempt: &'a Attempt,
+    wake: &'a OwnedFd,
+    client: Client,
+    credentials: Option<Credentials>,
+    limit: Limit,
+}
+
+impl Uploads<'_> {
+    /// One file, of at most `limit` bytes.
+    fn file(&mut self, slot: &str, name: &str, file: &File, limit: u64) -> ArtifactFate {
+        let Some(credentials) = self.credentials.clone() else { return ArtifactFate::missing("the credentials cannot be read") };
+        if credentials.artifact_url.is_none() {
+            return ArtifactFate::missing(format!("{NOT_UPLOADED}: this host does not reach the server"));
+        }
+        let mut upload = match Upload::of(self.attempt.id().as_str(), slot, name, file, limit) {
+            Ok(upload) => upload,
+            Err(why) => return ArtifactFate::missing(why),
+        };
+        let mut why = String::new();
+        loop {
+            if self.limit.left(self.attempt) == 0 {
+                let why = if why.is_empty() { "out of time" } else { &why };
+                return ArtifactFate::missing(format!("{NOT_UPLOADED}: {why}"));
+            }
+            match upload.step(&mut self.client, &credentials, self.attempt) {
+                Outcome::Done(kept) => return ArtifactFate::Kept(kept),
+                Outcome::Refused(why) => return ArtifactFate::missing(why),
+                Outcome::More => {}
+                Outcome::Later { ms, why: said } => {
+                    self.attempt.log(&format!("the artifact {name:?} is not uploaded: {said}"));
+                    why = said;
+                    self.pause(ms);
+                }
+            }
+        }
+    }
+
+    /// A pause that a stop cuts short.
+    fn pause(&mut self, ms: u64) {
+        let until = clock::mono_ms().saturating_add(ms.min(self.limit.left(self.attempt)));
+        while clock::mono_ms() < until && self.limit.left(self.attempt) > 0 {
+            let left = until.saturating_sub(clock::mono_ms()).max(1);
+            let mut fds = [PollFd::new(self.wake, PollFlags::IN)];
+            let _ = poll(&mut fds, Some(&spawn::timespec(left)));
+            crate::supervise::drain(self.wake);
+        }
+    }
+}
