@@ -130,6 +130,7 @@ pub fn with_launcher(app: App, launcher: Arc<dyn Launcher>) -> App {
         tokens: Arc::clone(&parts.tokens),
         launcher: Arc::clone(&launcher),
         evaluators: Evaluators::new(std::env::current_exe().unwrap_or_default(), EVALUATORS),
+        resources: Arc::clone(&parts.resources),
         clock: parts.clock,
         config: Arc::clone(&parts.config),
         installation: parts.installation.clone(),

@@ -14,6 +14,7 @@
 //! | who are we on an SSH host? | [`ssh::Identity`] |
 //! | is this the host it was before? | [`known_hosts::KnownHosts`], [`pin::Pin`] |
 
+mod download;
 mod encoding;
 pub mod known_hosts;
 pub mod limits;
@@ -38,4 +39,4 @@ pub use token::{
     CachedVerifier, Check, Claims, Expect, JwksError, MintError, Scope, TYP, Token, TokenFault, VerifiedToken, Verifier, token_digest,
     verify_with_jwks,
 };
-pub use url::{SignedQuery, UrlFault, UrlSignError, callback_url_with_kind};
+pub use url::{SignedQuery, UrlFault, UrlSignError, artifact_url, callback_url_with_kind};

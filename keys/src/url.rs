@@ -120,6 +120,15 @@ pub fn callback_url_with_kind(url: &str, kind: &str) -> String {
     }
 }
 
+/// Where the artifacts of an attempt are uploaded, from the URL that its callbacks are posted to: what is signed covers both.
+#[must_use]
+pub fn artifact_url(callback_url: &str) -> String {
+    match callback_url.rsplit_once("/v1/callbacks/") {
+        Some((base, rest)) => format!("{base}/v1/artifacts/{rest}"),
+        None => callback_url.to_owned(),
+    }
+}
+
 /// What is signed. Each field carries its length, so that no two sets of fields give the same bytes.
 fn message(installation: &str, id: &str, kid: &str, exp: &str) -> Vec<u8> {
     let mut out = b"sortie-callback-url-v1\n".to_vec();
@@ -129,6 +138,6 @@ fn message(installation: &str, id: &str, kid: &str, exp: &str) -> Vec<u8> {
     out
 }
 
-fn is_plain(text: &str) -> bool {
+pub(crate) fn is_plain(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
 }

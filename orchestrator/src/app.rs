@@ -5,6 +5,7 @@ use crate::config::{Config, ConfigError, Home};
 use crate::driver::{Driver, Evaluators, Parts};
 use crate::launcher::Launcher;
 use crate::limits;
+use crate::resources::Resources;
 use crate::shim::{Shim, Shims};
 use crate::ssh::{Config as SshConfig, SshLauncher};
 use sortie_keys::{CachedVerifier, KeyRing, RingError};
@@ -90,11 +91,14 @@ impl App {
         let tokens = Arc::new(CachedVerifier::new(ring));
         let clock = Clock::system();
         let config = Arc::new(config);
+        let resources =
+            Resources::open(&home.resources(), Arc::clone(&store), clock).map_err(|error| path_error(&home.resources(), error))?;
         let driver = Driver::new(Parts {
             store: Arc::clone(&store),
             tokens: Arc::clone(&tokens),
             launcher: Arc::clone(&launcher),
             evaluators: Evaluators::new(program, limits::EVALUATORS),
+            resources,
             clock,
             config: Arc::clone(&config),
             installation: installation.clone(),

@@ -46,6 +46,12 @@ impl Home {
         self.0.join("sortie.db")
     }
 
+    /// What jobs and steps have kept.
+    #[must_use]
+    pub fn resources(&self) -> PathBuf {
+        self.0.join("resources")
+    }
+
     /// The operator's bearer token, mode 0600.
     #[must_use]
     pub fn operator_token(&self) -> PathBuf {

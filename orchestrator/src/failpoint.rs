@@ -23,6 +23,9 @@ pub const NAMES: [&str; 14] = [
 /// The places between runs, and between a trigger and its run.
 pub const LINKS: [&str; 6] = ["child_made", "child_cancelled", "fires_written", "fire_started", "delivery_kept", "released"];
 
+/// The places on the way of kept bytes.
+pub const RESOURCES: [&str; 3] = ["piece_kept", "blob_kept", "blob_removed"];
+
 /// Die here if a test asked for it.
 #[cfg(debug_assertions)]
 pub fn hit(name: &'static str) {
@@ -33,7 +36,8 @@ pub fn hit(name: &'static str) {
         let (name, count) = text.split_once(':').unwrap_or((&text, "1"));
         Some((name.to_owned(), AtomicU32::new(count.parse().unwrap_or(1))))
     });
-    debug_assert!(NAMES.contains(&name) || LINKS.contains(&name), "unlisted failpoint {name}");
+    let listed = [&NAMES[..], &LINKS, &RESOURCES].iter().any(|names| names.contains(&name));
+    debug_assert!(listed, "unlisted failpoint {name}");
     if let Some((armed, left)) = &*ARMED
         && armed == name
         && left.fetch_sub(1, Ordering::SeqCst) == 1

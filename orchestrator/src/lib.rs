@@ -15,6 +15,7 @@ pub mod failpoint;
 pub mod http;
 pub mod launcher;
 pub mod limits;
+pub mod resources;
 pub mod schema;
 pub mod serve;
 pub mod setup;

@@ -1,6 +1,7 @@
 //! The running server: both listeners, the work loops, the graceful stop.
 
 use crate::app::App;
+use crate::resources::collect::collect_for_ever;
 use crate::{http, limits};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -55,6 +56,7 @@ pub async fn serve(app: App, listeners: Listeners, mut stop: watch::Receiver<boo
     let mut work = app.driver.start();
     let callbacks = tokio::spawn(http::serve(listeners.callbacks, http::callback_routes(&app), tls, stop.clone()));
     let operator = tokio::spawn(http::serve(listeners.operator, http::api::routes(&app), None, stop.clone()));
+    let collect = tokio::spawn(collect_for_ever(std::sync::Arc::clone(&app.driver.parts().resources)));
     let watch = tokio::spawn(watch_clock(app.clone(), stop.clone()));
     // An error means that the sender is gone: stop as well.
     let _ = stop.wait_for(|stopped| *stopped).await;
@@ -69,6 +71,7 @@ pub async fn serve(app: App, listeners: Listeners, mut stop: watch::Receiver<boo
         tracing::warn!("work was still under way at the end of the drain; its claims run out by themselves");
     }
     watch.abort();
+    collect.abort();
     if let Err(error) = app.store.close().await {
         tracing::warn!(%error, "the store did not close cleanly");
     }

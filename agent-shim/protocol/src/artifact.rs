@@ -4,6 +4,7 @@
 //! and digest; the bytes are covered by the digest. Every `PUT` carries one piece at [`HEADER_OFFSET`]; the server answers
 //! 202 with the offset it stands at, 409 with it where the piece does not fit there, and a receipt once it has them all.
 
+use crate::limits::ARTIFACT_NAME_BYTES;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -32,6 +33,26 @@ pub struct ArtifactMeta {
     pub size: u64,
     /// SHA-256 of the bytes, lower-case hex.
     pub sha256: String,
+}
+
+/// Name of that document among the artifacts of its attempt. No file can have it.
+pub const RESULT_NAME: &str = ":result";
+
+/// What is wrong with a path below a job's working directory, if anything: it must be plain names with a slash between them,
+/// and names that begin with a colon are ours.
+#[must_use]
+pub fn path_fault(path: &str) -> Option<&'static str> {
+    if path.is_empty() || path.len() > ARTIFACT_NAME_BYTES {
+        return Some("a path below the working directory has 1 to 1,024 bytes");
+    }
+    if path.chars().any(char::is_control) {
+        return Some("a path below the working directory has no control characters");
+    }
+    if path.starts_with(':') {
+        return Some("a path below the working directory does not begin with a colon");
+    }
+    let plain = path.split('/').all(|part| !matches!(part, "" | "." | ".."));
+    (!plain).then_some("a path below the working directory is relative, without `.`, `..` and empty parts")
 }
 
 /// The `webhook-id` of an upload.
@@ -92,6 +113,19 @@ pub struct Report {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn f106_paths_that_leave_are_no_paths() {
+        let long = "a".repeat(4_096);
+        for bad in
+            ["", "/etc/passwd", "..", "../x", "a/../b", "./a", "a/./b", "a//b", "a/", "a\0b", "a\nb", "a/..", "\u{1b}[2J", ":result", &long]
+        {
+            assert!(path_fault(bad).is_some(), "{bad:?}");
+        }
+        for good in ["a", "a/b.c", "..a", "a..", "...", "zażółć", "A", "a b", "-rf", "~"] {
+            assert_eq!(path_fault(good), None, "{good:?}");
+        }
+    }
 
     #[test]
     fn a_note_reads_as_kept_or_missing() {

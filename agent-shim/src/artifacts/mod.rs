@@ -9,7 +9,7 @@ use crate::attempt::Attempt;
 use crate::post::http::Client;
 use crate::{below, clock, files, gate, spawn};
 use rustix::event::{PollFd, PollFlags, poll};
-use sortie_protocol::artifact::{ArtifactFate, ArtifactNote, Kept, NOT_UPLOADED, RESULT_SLOT};
+use sortie_protocol::artifact::{ArtifactFate, ArtifactNote, Kept, NOT_UPLOADED, RESULT_NAME, RESULT_SLOT};
 use sortie_protocol::limits::{ARTIFACT_BYTES, RESULT_BYTES, RESULT_DOCUMENT_BYTES, UPLOAD_MS, UPLOAD_STOPPED_MS};
 use sortie_protocol::spec::{Credentials, Spec};
 use std::fs::File;
@@ -28,7 +28,7 @@ pub struct Files {
 /// Upload what there is to upload, within [`UPLOAD_MS`].
 pub fn keep(attempt: &Attempt, spec: &Spec, wake: &OwnedFd) -> Files {
     let mut uploads = Uploads { attempt, wake, client: Client::default(), credentials: attempt.credentials().ok(), limit: Limit::new() };
-    let document = document(attempt).map(|file| match uploads.file(RESULT_SLOT, RESULT_SLOT, &file, RESULT_DOCUMENT_BYTES) {
+    let document = document(attempt).map(|file| match uploads.file(RESULT_SLOT, RESULT_NAME, &file, RESULT_DOCUMENT_BYTES) {
         ArtifactFate::Kept(kept) => Ok(kept),
         ArtifactFate::Missing { missing } => Err(format!("the document was not uploaded: {missing}")),
     });

@@ -54,8 +54,7 @@ impl<'a> Upload<'a> {
             return Err(format!("the file has {size} bytes, and the limit is {limit}"));
         }
         let sha256 = sha256(file, size).map_err(|error| error.to_string())?;
-        let meta =
-            ArtifactMeta { v: VERSION, attempt: attempt.to_owned(), slot: slot.to_owned(), name: name.to_owned(), size, sha256 };
+        let meta = ArtifactMeta { v: VERSION, attempt: attempt.to_owned(), slot: slot.to_owned(), name: name.to_owned(), size, sha256 };
         let text = serde_json::to_string(&meta).map_err(|error| error.to_string())?;
         Ok(Self { file, meta, text, offset: None, piece: PIECE_LEAST_BYTES, backoff: Backoff::default() })
     }

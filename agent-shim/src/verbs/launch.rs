@@ -7,8 +7,9 @@ use crate::root::{AttemptId, Root};
 use crate::sign::{ProofKey, sha256_hex};
 use crate::spawn::{Called, Ready};
 use crate::view::view;
-use crate::{below, failpoint, files};
+use crate::{failpoint, files};
 use sortie_protocol::VERSION;
+use sortie_protocol::artifact::path_fault;
 use sortie_protocol::spec::{Credentials, Spec};
 use sortie_protocol::verb::{Refusal, Reply};
 use sortie_protocol::view::Phase;
@@ -90,7 +91,7 @@ fn check(spec: &str, credentials: &Credentials) -> Result<AttemptId, Fault> {
         return Err(Fault::usage("a NUL byte in the command, its directory or its names"));
     }
     let files = spec.files.iter().map(|file| &file.path).chain(credentials.secret_files.keys());
-    if let Some(why) = files.chain(&spec.artifacts).find_map(|path| below::fault(path)) {
+    if let Some(why) = files.chain(&spec.artifacts).find_map(|path| path_fault(path)) {
         return Err(Fault::usage(why));
     }
     if spec.timeout_ms == 0 {

@@ -5,9 +5,12 @@
 mod delivery;
 #[cfg(feature = "failpoints")]
 mod failpoints;
+mod files;
 mod launch;
 mod outcomes;
+mod reports;
 mod server;
 mod store;
 mod tree;
+mod uploads;
 mod vm;

@@ -66,7 +66,7 @@ fn result_documents_are_taken_only_when_plain_small_and_json() {
     let link = format!("ln -s {} $SORTIE_RESULT", vm.scratch("secret").display());
     let deep = format!("printf '%s' '{}1{}' > $SORTIE_RESULT", "[".repeat(80), "]".repeat(80));
     let cases = [
-        ("att_doc000000001", "head -c 300000 /dev/zero | tr '\\0' 1 > $SORTIE_RESULT", "larger"),
+        ("att_doc000000001", "head -c 9000000 /dev/zero | tr '\\0' 1 > $SORTIE_RESULT", "larger"),
         ("att_doc000000002", "echo '{\"a\":' > $SORTIE_RESULT", "not JSON"),
         ("att_doc000000003", link.as_str(), "symbolic link"),
         ("att_doc000000004", "mkfifo $SORTIE_RESULT", "regular"),

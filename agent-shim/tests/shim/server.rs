@@ -1,5 +1,6 @@
 //! A callback server of a few lines: verifies proofs, gives receipts, or misbehaves as told.
 
+use crate::uploads::Uploads;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::hmac;
@@ -51,6 +52,7 @@ struct State {
     got: Mutex<Vec<Got>>,
     changed: Condvar,
     receipts: Mutex<HashMap<String, Receipt>>,
+    uploads: Uploads,
     closing: AtomicBool,
 }
 
@@ -73,6 +75,7 @@ impl Server {
             got: Mutex::default(),
             changed: Condvar::new(),
             receipts: Mutex::default(),
+            uploads: Uploads::default(),
             closing: AtomicBool::new(false),
         });
         let shared = state.clone();
@@ -92,6 +95,11 @@ impl Server {
 
     pub fn mode(&self, mode: Mode) {
         *self.state.mode.lock().unwrap() = mode;
+    }
+
+    /// What was uploaded.
+    pub fn uploads(&self) -> &Uploads {
+        &self.state.uploads
     }
 
     pub fn got(&self) -> Vec<Got> {
@@ -130,7 +138,8 @@ impl State {
         let mut reader = BufReader::new(stream.try_clone()?);
         let mut line = String::new();
         reader.read_line(&mut line)?;
-        let path = line.split(' ').nth(1).unwrap_or_default().to_owned();
+        let mut words = line.split(' ');
+        let (method, path) = (words.next().unwrap_or_default().to_owned(), words.next().unwrap_or_default().to_owned());
         let mut headers = HashMap::new();
         loop {
             let mut line = String::new();
@@ -138,8 +147,13 @@ impl State {
             let Some((name, value)) = line.trim_end().split_once(": ") else { break };
             headers.insert(name.to_lowercase(), value.to_owned());
         }
-        let mut body = vec![0; headers["content-length"].parse().unwrap()];
+        let mut body = vec![0; headers.get("content-length").map_or(0, |length| length.parse().unwrap())];
         reader.read_exact(&mut body)?;
+        if headers.contains_key("sortie-artifact") {
+            let answer = self.uploads.take(&method, &path, &headers, body, |id, meta| self.answer(id, meta, None).1);
+            let mut stream = stream;
+            return answer.map_or(Ok(()), |answer| stream.write_all(answer.as_bytes()));
+        }
         let mode = self.mode.lock().unwrap().clone();
         let id = headers["webhook-id"].clone();
         verify(&headers, &body);
@@ -160,6 +174,11 @@ impl State {
     }
 
     fn commit(&self, id: &str, body: &[u8], stop: Option<String>) -> String {
+        http(200, "", &self.answer(id, body, stop).1)
+    }
+
+    /// Whether it was known, and the body of the answer.
+    fn answer(&self, id: &str, body: &[u8], stop: Option<String>) -> (bool, String) {
         let digest = to_hex(ring::digest::digest(&ring::digest::SHA256, body).as_ref());
         let mut receipts = self.receipts.lock().unwrap();
         let known = receipts.contains_key(id);
@@ -169,7 +188,7 @@ impl State {
         let outcome = if known { Outcome::Duplicate } else { Outcome::Accepted };
         let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, SECRET), &receipt_message(&receipt));
         let answer = CallbackAnswer { outcome, receipt: Some(receipt), mac: Some(format!("v1,{}", STANDARD.encode(tag))), message: None };
-        http(200, "", &serde_json::to_string(&answer).unwrap())
+        (known, serde_json::to_string(&answer).unwrap())
     }
 }
 
@@ -179,8 +198,13 @@ pub fn http(status: u16, headers: &str, body: &str) -> String {
 }
 
 fn verify(headers: &HashMap<String, String>, body: &[u8]) {
-    assert_eq!(headers["authorization"], format!("Bearer {TOKEN}"));
     assert_eq!(headers["content-type"], "application/json");
+    verify_proof(headers, body);
+}
+
+/// Token and proof over these bytes.
+pub fn verify_proof(headers: &HashMap<String, String>, body: &[u8]) {
+    assert_eq!(headers["authorization"], format!("Bearer {TOKEN}"));
     let timestamp = headers["webhook-timestamp"].parse().unwrap();
     let tag = STANDARD.decode(headers["webhook-signature"].strip_prefix("v1,").unwrap()).unwrap();
     let message = proof_message(&headers["webhook-id"], timestamp, body);

@@ -37,6 +37,22 @@ impl Taken {
         Self { outcome: CallbackOutcome::Invalid, first: None, stop: None, at: None, message: Some(message) }
     }
 
+    /// With the wish that the job is ended.
+    pub(super) const fn with_stop(mut self, reason: StopReason) -> Self {
+        self.stop = Some(reason);
+        self
+    }
+
+    /// An upload that is whole.
+    pub(super) const fn kept() -> Self {
+        Self { outcome: CallbackOutcome::Accepted, first: None, stop: None, at: None, message: None }
+    }
+
+    /// For an attempt that is over; nothing was changed.
+    pub(super) const fn late() -> Self {
+        Self { outcome: CallbackOutcome::Late, first: None, stop: None, at: None, message: None }
+    }
+
     /// A sign of life that changed nothing.
     pub(super) fn alive(state: AttemptState, stop: Option<StopReason>) -> Self {
         let outcome = if state.is_over() { CallbackOutcome::Late } else { CallbackOutcome::Accepted };

@@ -1,23 +1,36 @@
 //! What a job's result means: success, failure of a kind, or not a result at all.
 
+use super::files::{self, Fault, From};
 use super::limits::LAST_LINE_CHARS;
 use crate::driver::Driver;
+use crate::resources::Resources;
 use crate::schema;
 use serde_json::Value;
-use sortie_core::call::CallSpec;
+use sortie_core::call::{CallSpec, JobSpec};
 use sortie_core::event::EventBody;
 use sortie_core::failure::{Failure, FailureKind};
-use sortie_core::ids::RunId;
+use sortie_core::ids::{AttemptId, RunId};
 use sortie_core::input::{ResultSaid, Said};
 use sortie_core::view::Step;
 use sortie_protocol::callback::{JobOutcome, JobResult};
 use sortie_store::StoreError;
 
-/// Judge a result. Its document is looked at only where the job succeeded: else the failure is what counts.
+/// Judge a result as its step asks for it, see [`judged`].
 ///
 /// # Errors
-/// Where the step's arguments cannot be read.
-pub(super) async fn said(driver: &Driver, run: &RunId, step: &Step, result: JobResult) -> Result<Said, StoreError> {
+/// As [`judged`], and where the step's arguments cannot be read.
+pub(super) async fn said(driver: &Driver, run: &RunId, step: &Step, attempt: &AttemptId, result: JobResult) -> Result<Said, StoreError> {
+    let job = job(driver, run, step).await?;
+    let from = From { run, call: step.call, attempt: attempt.as_str() };
+    judged(&driver.parts().resources, &job, &from, result).await
+}
+
+/// Judge a result. Its document is checked only where the job succeeded: else the failure is what counts. The schema is held
+/// against the whole document, also where it was uploaded; what is over the inline limit is kept, and referred to.
+///
+/// # Errors
+/// Where something cannot be kept now: the sender comes again.
+async fn judged(resources: &Resources, job: &JobSpec, from: &From<'_>, mut result: JobResult) -> Result<Said, StoreError> {
     let failure = match failure(&result) {
         Ok(failure) => failure,
         Err(message) => return Ok(Said::Invalid(message)),
@@ -26,26 +39,53 @@ pub(super) async fn said(driver: &Driver, run: &RunId, step: &Step, result: JobR
         if let Some(error) = &result.result_error {
             return Ok(Said::Invalid(format!("/data/result: {error}")));
         }
-        if let Some(schema) = result_schema(driver, run, step).await? {
-            let document = result.result.clone().unwrap_or(Value::Null);
-            if let Err(message) = schema::check(schema, document, "/data/result").await {
-                let none = if result.result.is_none() { " (the job left no result document)" } else { "" };
-                return Ok(Said::Invalid(format!("{message}{none}")));
-            }
-        }
     }
+    let uploaded = result.result_kept.is_some();
+    let document = match files::document(resources, from, &mut result).await {
+        Ok(document) => document,
+        // The failure counts, not the document.
+        Err(Fault::Invalid(why)) if failure.is_some() => {
+            result.result_error.get_or_insert(why);
+            None
+        }
+        Err(Fault::Invalid(why)) => return Ok(Said::Invalid(why)),
+        Err(Fault::Store(error)) => return Err(error),
+    };
+    if failure.is_none()
+        && let Some(schema) = &job.result_schema
+        && let Err(message) = schema::check(schema.clone(), document.clone().unwrap_or(Value::Null), "/data/result").await
+    {
+        let none = if document.is_none() { " (the job left no result document)" } else { "" };
+        return Ok(Said::Invalid(format!("{message}{none}")));
+    }
+    result.result = match files::inline(resources, from, document, uploaded).await {
+        Ok(document) => document,
+        Err(Fault::Invalid(why)) => return Ok(Said::Invalid(why)),
+        Err(Fault::Store(error)) => return Err(error),
+    };
+    let artifacts = files::artifacts(resources, from, &job.artifacts, &result.artifacts).await?;
+    // Reports are rows of their own, and the references say what was kept.
+    (result.result_kept, result.progress, result.checkpoint) = (None, None, None);
     let tree_gone = result.tree_gone;
     match serde_json::to_value(result) {
-        Ok(result) => Ok(Said::Result(ResultSaid { result, failure, tree_gone })),
+        Ok(mut result) => {
+            if !job.artifacts.is_empty() {
+                result["artifacts"] = artifacts;
+            }
+            Ok(Said::Result(ResultSaid { result, failure, tree_gone }))
+        }
         Err(error) => Ok(Said::Invalid(format!("/data: {error}"))),
     }
 }
 
-/// The schema that the step asks for. The event never changes, so it is read beside the decision.
-async fn result_schema(driver: &Driver, run: &RunId, step: &Step) -> Result<Option<Value>, StoreError> {
+/// What the step asks for. The event never changes, so it is read beside the decision.
+///
+/// # Errors
+/// Where the step's arguments cannot be read.
+async fn job(driver: &Driver, run: &RunId, step: &Step) -> Result<JobSpec, StoreError> {
     let event = driver.parts().store.event(run, step.spec_seq).await?;
     match event.map(|event| event.body) {
-        Some(EventBody::StepScheduled { spec: CallSpec::Job(job), .. }) => Ok(job.result_schema),
+        Some(EventBody::StepScheduled { spec: CallSpec::Job(job), .. }) => Ok(job),
         _ => Err(StoreError::Unusable(format!("event {} of {run} does not schedule the job it should", step.spec_seq))),
     }
 }

@@ -20,7 +20,7 @@ pub async fn kept(driver: &Driver, run: &RunId, step: &Step, attempt: &AttemptId
         Ok(_) => return Err("it is no result".to_owned()),
         Err(Fault(message)) => return Err(message),
     };
-    match judge::said(driver, run, step, result).await {
+    match judge::said(driver, run, step, attempt, result).await {
         Ok(Said::Result(said)) => Ok(said),
         Ok(Said::Invalid(message)) => Err(message),
         Ok(_) => Err("it is no result".to_owned()),

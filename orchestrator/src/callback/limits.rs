@@ -2,6 +2,8 @@
 
 /// Largest body of a callback that is not a result, in bytes: it is kept in one row that is written again and again.
 pub const BEAT_BYTES: usize = 64 << 10;
+/// Shortest silence that a job can be ended for, in milliseconds: a shorter one is not worth a look at its spec.
+pub const SILENCE_LEAST_MS: u64 = 1_000;
 /// Largest answer to a plain wait, in bytes: as much as a job's result document, since every replay reads it again.
 pub const ANSWER_BYTES: usize = sortie_protocol::limits::RESULT_BYTES;
 /// Characters of a message that says what is wrong with a body: a pointer and a sentence.

@@ -4,6 +4,9 @@
 //! ([`admit`]) needs no body, so that nobody without URL and token makes the server hold one.
 
 mod answer;
+pub mod artifact;
+mod beat;
+mod files;
 mod judge;
 mod kept;
 pub mod limits;
@@ -24,13 +27,11 @@ use sortie_core::canonical;
 use sortie_core::decide::CallbackOutcome;
 use sortie_core::ids::{AttemptId, RunId};
 use sortie_core::input::{CallbackFacts, InputBody, Said, Scope};
-use sortie_core::state::AttemptState;
 use sortie_core::view::Step;
 use sortie_keys::ProofSecret;
 use sortie_protocol::callback::{CallbackKind, SignedPost, proof_message};
 use sortie_protocol::receipt::{CallbackAnswer, Outcome};
 use sortie_store::StoreError;
-use sortie_store::model::{Beat, BeatKind};
 
 /// A callback before its body is read.
 #[derive(Clone, Copy)]
@@ -176,10 +177,11 @@ async fn take(driver: &Driver, post: Post) -> Result<answer::Taken, StoreError> 
     match parse::attempt(&post.event, post.attempt.as_str(), &post.body) {
         Ok(Content::Started) => deliver(driver, post, Said::Started).await,
         Ok(Content::Result(result)) => {
-            let said = judge::said(driver, &post.run, &post.step, *result).await?;
+            beat::last(driver, &post, &result).await?;
+            let said = judge::said(driver, &post.run, &post.step, &post.attempt, *result).await?;
             deliver(driver, post, said).await
         }
-        Ok(Content::Alive { data, progress }) => beat(driver, post, data, progress).await,
+        Ok(Content::Alive { data }) => beat::take(driver, post, data).await,
         Err(Fault(message)) if post.event.kind == CallbackKind::Result => deliver(driver, post, Said::Invalid(message)).await,
         Err(Fault(message)) => Ok(answer::Taken::invalid(message)),
     }
@@ -191,21 +193,4 @@ async fn deliver(driver: &Driver, post: Post, said: Said) -> Result<answer::Take
     let delivered = driver.deliver_callback(scope, InputBody::AttemptCallback { attempt: post.attempt, callback, said }, post.body).await?;
     failpoint::hit("callback_committed");
     answer::Taken::of(delivered)
-}
-
-/// A sign of life: one row per attempt. Only where it changes what is known of the attempt does the engine decide.
-async fn beat(driver: &Driver, post: Post, data: serde_json::Value, progress: bool) -> Result<answer::Taken, StoreError> {
-    let at = driver.parts().clock.now();
-    let skew_ms = at.saturating_sub(post.timestamp.saturating_mul(1_000));
-    let kind = if progress { BeatKind::Progress } else { BeatKind::Heartbeat };
-    let beat = Beat { attempt: post.attempt.clone(), seq: post.event.seq, at, skew_ms, data, kind };
-    let reply = driver.beat(beat).await?;
-    failpoint::hit("heartbeat_kept");
-    match reply.state {
-        None => Err(StoreError::NotFound("the attempt".to_owned())),
-        Some(AttemptState::Launching | AttemptState::LaunchUnknown | AttemptState::Launched | AttemptState::Suspect) => {
-            deliver(driver, post, Said::Alive).await
-        }
-        Some(state) => Ok(answer::Taken::alive(state, reply.stop)),
-    }
 }

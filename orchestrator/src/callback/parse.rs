@@ -16,7 +16,7 @@ pub(super) struct Fault(pub(super) String);
 #[derive(Debug)]
 pub(super) enum Content {
     Started,
-    Alive { data: Value, progress: bool },
+    Alive { data: Value },
     Result(Box<JobResult>),
 }
 
@@ -49,9 +49,9 @@ pub(super) fn attempt(event: &EventName, attempt: &str, body: &[u8]) -> Result<C
         CallbackKind::Heartbeat => {
             let data = envelope::<Heartbeat>(event, attempt, body)?;
             let data = serde_json::to_value(data).map_err(|error| Fault(format!("/data: {error}")))?;
-            Content::Alive { data, progress: false }
+            Content::Alive { data }
         }
-        CallbackKind::Progress => Content::Alive { data: envelope::<Value>(event, attempt, body)?, progress: true },
+        CallbackKind::Progress | CallbackKind::Checkpoint => Content::Alive { data: envelope::<Value>(event, attempt, body)? },
         CallbackKind::Result => Content::Result(Box::new(envelope::<JobResult>(event, attempt, body)?)),
     })
 }
@@ -86,7 +86,7 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Fault> {
 }
 
 /// Objects and arrays in one another, counted without parsing: brackets outside of strings.
-fn check_depth(body: &[u8]) -> Result<(), Fault> {
+pub(super) fn check_depth(body: &[u8]) -> Result<(), Fault> {
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
     for (at, byte) in body.iter().enumerate() {
         match byte {

@@ -31,7 +31,7 @@ fn an_event_has_one_name() {
 #[test]
 fn the_envelope_must_be_of_the_event() {
     let good = progress("{}");
-    assert!(matches!(parse(CallbackKind::Progress, &good), Ok(Content::Alive { progress: true, .. })));
+    assert!(matches!(parse(CallbackKind::Progress, &good), Ok(Content::Alive { .. })));
     for (from, to, field) in [
         ("\"v\":1", "\"v\":2", "/v"),
         ("att_x", "att_y", "/attempt"),

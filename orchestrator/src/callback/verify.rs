@@ -7,6 +7,7 @@ use super::CallbackHead;
 use crate::driver::Driver;
 use sortie_core::call::WaitAuth;
 use sortie_core::ids::{AttemptId, RunId, WaitId};
+use sortie_core::state::AttemptState;
 use sortie_core::view::{Attempt, Step};
 use sortie_keys::{Claims, Expect, ProofSecret, Scope, SignedQuery, VerifiedToken, limits::LEEWAY_S};
 use sortie_protocol::callback::{CallbackKind, proof_message, webhook_id};
@@ -64,6 +65,7 @@ pub struct AdmittedWait {
 pub(super) struct Proven {
     pub(super) run: RunId,
     pub(super) step: Step,
+    pub(super) state: AttemptState,
     pub(super) secret: ProofSecret,
 }
 
@@ -83,16 +85,19 @@ impl EventName {
     }
 }
 
-/// URL signature, token, and the headers that the proof will need.
-pub(super) fn admit(driver: &Driver, head: &CallbackHead<'_>) -> Result<Admitted, Unauthorized> {
+/// URL signature.
+pub(super) fn signed(driver: &Driver, head: &CallbackHead<'_>) -> Result<(), Unauthorized> {
+    let parts = driver.parts();
+    let query = SignedQuery::parse(head.query).map_err(|fault| refused(head, &fault))?;
+    let verified = driver.ring().verify_url(&parts.installation.id, head.id, query.kid, query.exp, query.sig, parts.clock.now_s());
+    verified.map_err(|fault| refused(head, &fault))
+}
+
+/// The token of this very id.
+pub(super) fn bearer(driver: &Driver, head: &CallbackHead<'_>) -> Result<Arc<VerifiedToken>, Unauthorized> {
     let parts = driver.parts();
     let now_s = parts.clock.now_s();
     let installation = parts.installation.id.as_str();
-    let query = SignedQuery::parse(head.query).map_err(|fault| refused(head, &fault))?;
-    driver.ring().verify_url(installation, head.id, query.kid, query.exp, query.sig, now_s).map_err(|fault| refused(head, &fault))?;
-    if head.authorization.is_none() && WaitId::parse(head.id).is_ok() {
-        return wait(head, None).map(Admitted::Wait); // the row says whether the URL alone is enough
-    }
     let token = head.authorization.and_then(|value| value.strip_prefix("Bearer ")).ok_or_else(|| refused(head, &"no bearer token"))?;
     let audiences: Vec<&str> = parts.audiences.iter().map(String::as_str).collect();
     let expect = Expect { issuer: installation, audiences: &audiences, now_s, leeway_s: LEEWAY_S };
@@ -100,6 +105,16 @@ pub(super) fn admit(driver: &Driver, head: &CallbackHead<'_>) -> Result<Admitted
     if token.claims.jti != head.id {
         return Err(refused(head, &"a token of another id"));
     }
+    Ok(token)
+}
+
+/// URL signature, token, and the headers that the proof will need.
+pub(super) fn admit(driver: &Driver, head: &CallbackHead<'_>) -> Result<Admitted, Unauthorized> {
+    signed(driver, head)?;
+    if head.authorization.is_none() && WaitId::parse(head.id).is_ok() {
+        return wait(head, None).map(Admitted::Wait); // the row says whether the URL alone is enough
+    }
+    let token = bearer(driver, head)?;
     match token.claims.scope {
         Scope::Attempt => attempt(head, token).map(Admitted::Attempt),
         Scope::Wait => wait(head, Some(token)).map(Admitted::Wait),
@@ -127,17 +142,29 @@ fn wait(head: &CallbackHead<'_>, token: Option<Arc<VerifiedToken>>) -> Result<Ad
 
 /// The journal's row and the proof over the bytes.
 pub(super) async fn prove(driver: &Driver, admitted: &AdmittedAttempt, body: &[u8]) -> Result<Proven, Refused> {
-    let found = driver.parts().store.attempt(&admitted.attempt).await.map_err(Refused::Unavailable)?;
-    let known = found.filter(|(run, step, attempt)| speaks_for(&admitted.token, run, step, attempt));
-    let id = admitted.attempt.as_str();
+    let message = proof_message(&admitted.event.id, admitted.timestamp, body);
+    prove_message(driver, &admitted.attempt, &admitted.token, &message, &admitted.signature).await
+}
+
+/// The journal's row and the proof over a message.
+pub(super) async fn prove_message(
+    driver: &Driver,
+    attempt: &AttemptId,
+    token: &VerifiedToken,
+    message: &[u8],
+    signature: &str,
+) -> Result<Proven, Refused> {
+    let found = driver.parts().store.attempt(attempt).await.map_err(Refused::Unavailable)?;
+    let known = found.filter(|(run, step, attempt)| speaks_for(token, run, step, attempt));
+    let id = attempt.as_str();
     // Without a row, and where its root is revoked, the same work is done with a secret that signed nothing.
     let root = known.as_ref().and_then(|(_, _, attempt)| attempt.handed.as_ref()).map(|handed| handed.root);
     let secret = root.and_then(|root| driver.ring().proof_secret(root, id));
     let of_row = secret.is_some();
     let secret = secret.or_else(|| driver.ring().proof_secret(driver.ring().root_generation(), id)).ok_or(Refused::Unauthorized)?;
-    let proven = secret.verify(&proof_message(&admitted.event.id, admitted.timestamp, body), &admitted.signature);
+    let proven = secret.verify(message, signature);
     match known {
-        Some((run, step, _)) if of_row && proven => Ok(Proven { run, step, secret }),
+        Some((run, step, attempt)) if of_row && proven => Ok(Proven { run, step, state: attempt.state, secret }),
         other => {
             tracing::info!(id, row = other.is_some(), key = of_row, proven, "callback refused");
             Err(Refused::Unauthorized)
@@ -174,11 +201,11 @@ fn names_wait(claims: &Claims, run: &RunId, step: &Step) -> bool {
     claims.scope == Scope::Wait && claims.sub == run.as_str() && claims.step == step.name && claims.fence == u64::from(step.call)
 }
 
-fn canonical_number(text: &str) -> Option<i64> {
+pub(super) fn canonical_number(text: &str) -> Option<i64> {
     text.parse().ok().filter(|number: &i64| number.to_string() == text)
 }
 
-fn refused(head: &CallbackHead<'_>, why: &dyn std::fmt::Display) -> Unauthorized {
+pub(super) fn refused(head: &CallbackHead<'_>, why: &dyn std::fmt::Display) -> Unauthorized {
     let id: String = head.id.chars().take(64).collect();
     tracing::info!(id, kind = head.kind.as_str(), %why, "callback refused");
     Unauthorized

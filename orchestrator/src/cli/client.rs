@@ -1,7 +1,7 @@
 //! Speaking with the server: the operator API over HTTP.
 
 use super::context::Context;
-use super::limits::{ANSWER_MS, CONNECT_MS};
+use super::limits::{ANSWER_MS, CONNECT_MS, READ_MS};
 use crate::envelope::{self, Next, Problem, Success};
 use crate::error_code::ErrorCode;
 use serde_json::Value;
@@ -43,6 +43,7 @@ impl Client {
         let mut http = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(Duration::from_millis(CONNECT_MS))
+            .read_timeout(Duration::from_millis(READ_MS))
             .user_agent(concat!("sortie/", env!("CARGO_PKG_VERSION")));
         if local == Some(true) {
             http = http.no_proxy(); // a proxy must not see the token of a server on this machine
@@ -93,12 +94,32 @@ impl Client {
         }
     }
 
-    async fn send(&self, method: &str, path: &str, body: Option<Value>, key: Option<&str>, patience: Duration) -> Result<Success, Problem> {
-        let method = reqwest::Method::from_bytes(method.as_bytes()).map_err(|error| Problem::new(ErrorCode::Failed, error.to_string()))?;
+    /// Bytes that are no envelope. Their sender may take long; only a connection that is silent is given up.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub async fn raw(&self, path: &str) -> Result<reqwest::Response, Problem> {
+        let request = self.http.get(format!("{}{path}", self.base)).header("authorization", self.bearer()?);
+        let answer = request.send().await.map_err(|error| self.unreachable(&error, None))?;
+        if answer.status().is_success() {
+            return Ok(answer);
+        }
+        let status = answer.status();
+        let text = answer.text().await.map_err(|error| self.unreachable(&error, None))?;
+        let refused = serde_json::from_str::<Value>(&text).ok().and_then(|envelope| envelope::read(&envelope).err());
+        Err(refused.unwrap_or_else(|| Problem::new(ErrorCode::Unreachable, format!("{} answered {status}", self.base))))
+    }
+
+    fn bearer(&self) -> Result<reqwest::header::HeaderValue, Problem> {
         let mut token = reqwest::header::HeaderValue::from_bytes(&[b"Bearer ", self.token.expose()].concat())
             .map_err(|_| Problem::new(ErrorCode::Unauthorized, "the operator token cannot stand in a header"))?;
         token.set_sensitive(true);
-        let mut request = self.http.request(method, format!("{}{path}", self.base)).header("authorization", token);
+        Ok(token)
+    }
+
+    async fn send(&self, method: &str, path: &str, body: Option<Value>, key: Option<&str>, patience: Duration) -> Result<Success, Problem> {
+        let method = reqwest::Method::from_bytes(method.as_bytes()).map_err(|error| Problem::new(ErrorCode::Failed, error.to_string()))?;
+        let mut request = self.http.request(method, format!("{}{path}", self.base)).header("authorization", self.bearer()?);
         request = request.timeout(Duration::from_millis(ANSWER_MS) + patience);
         if let Some(key) = key {
             request = request.header(crate::http::api::IDEMPOTENCY_HEADER, key);

@@ -4,6 +4,8 @@
 pub const CONNECT_MS: u64 = 5_000;
 /// How long an answer may take, in milliseconds: enrolling a host takes longest, up to 90 s.
 pub const ANSWER_MS: u64 = 100_000;
+/// How long nothing may come of an answer, in milliseconds: longer than any answer takes, so it bounds downloads only.
+pub const READ_MS: u64 = 120_000;
 /// How long one request waits for news of a run, in milliseconds.
 pub const NEWS_MS: u64 = 20_000;
 /// Between two looks at a log that grows, in milliseconds.

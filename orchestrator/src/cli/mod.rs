@@ -20,6 +20,7 @@ mod limits;
 mod log;
 mod operator;
 mod output;
+mod resource;
 mod run;
 mod runs;
 mod schema;
@@ -121,6 +122,9 @@ enum Command {
     /// Questions to people: list, decide, hand out links
     #[command(subcommand)]
     Approval(approval::ApprovalCommand),
+    /// What runs have kept: list, fetch, link, collect
+    #[command(subcommand)]
+    Resource(resource::ResourceCommand),
     /// Waits of runs: list, answer, hand out what answers them
     #[command(subcommand)]
     Waits(waits::WaitsCommand),
@@ -205,6 +209,7 @@ async fn remote(command: Command, context: &Context) -> Result<Done, Problem> {
         Command::Runs(command) => runs::run(command, context).await,
         Command::Dead(command) => dead::run(command, context).await,
         Command::Approval(command) => approval::run(command, context).await,
+        Command::Resource(command) => resource::run(command, context).await,
         Command::Waits(command) => waits::run(command, context).await,
         Command::Token(command) => token::run(command, context).await,
         Command::Operator(command) => operator::run(command, context).await,

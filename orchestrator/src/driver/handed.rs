@@ -70,7 +70,7 @@ impl Driver {
         }
     }
 
-    /// The launch itself, made again from what was committed.
+    /// The launch itself, made again from what was committed. `reached_by`: whether the host posts by itself.
     ///
     /// # Errors
     /// For people: which key is not there any more.
@@ -82,6 +82,7 @@ impl Driver {
         handed: &Handed,
         spec: SpecText,
         secret_env: BTreeMap<String, Bytes>,
+        reached_by: bool,
     ) -> Result<Verb, String> {
         let ring = self.ring();
         let claims = Claims {
@@ -99,15 +100,16 @@ impl Driver {
         let token = ring.mint_with(&handed.kid, &claims).map_err(|error| error.to_string())?;
         let url = ring.sign_url_with(handed.root, &handed.audience, &self.parts().installation.id, attempt.id.as_str(), handed.expires_s);
         let proof = ring.proof_secret(handed.root, attempt.id.as_str()).ok_or("the root key of this attempt is revoked")?;
+        let callback_url = url.map_err(|error| error.to_string())?;
         let credentials = Credentials {
-            callback_url: url.map_err(|error| error.to_string())?,
+            artifact_url: reached_by.then(|| sortie_keys::artifact_url(&callback_url)),
+            callback_url,
             token: token.expose().to_owned(),
             proof_secret: proof.to_base64().to_string(),
             trust: self.parts().config.trust().map_err(|error| error.to_string())?,
             secret_env,
             secret_stdin: None,
             secret_files: BTreeMap::new(),
-            artifact_url: None,
         };
         Ok(Verb::Launch { spec: spec.text, spec_digest: spec.digest, credentials })
     }

@@ -53,7 +53,10 @@ impl Driver {
         let Some(handed) = &attempt.handed else { return Err(NotDone::Never("a launching attempt without claims".to_owned())) };
         let refused = |message: String| LaunchOutcome::Refused(Failure::new(FailureKind::Refused, message));
         let verb = match self.secret_env(&run, &job).await {
-            Ok(secret_env) => self.launch_verb(&run, &step, &attempt, handed, text, secret_env),
+            Ok(secret_env) => {
+                let reached_by = host.callbacks != CallbackMode::Pull;
+                self.launch_verb(&run, &step, &attempt, handed, text, secret_env, reached_by)
+            }
             Err(message) => Err(message),
         };
         let outcome = match verb {

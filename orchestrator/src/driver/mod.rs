@@ -15,6 +15,7 @@ pub use evaluators::Evaluators;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::launcher::Launcher;
+use crate::resources::Resources;
 use sortie_core::effect::WorkClass;
 use sortie_core::ids::{Entropy, Ms, RunId};
 use sortie_core::input::{Input, InputBody, Scope};
@@ -40,6 +41,8 @@ pub struct Parts {
     pub launcher: Arc<dyn Launcher>,
     /// Evaluates flows.
     pub evaluators: Evaluators,
+    /// What jobs and steps have kept.
+    pub resources: Arc<Resources>,
     /// The clock.
     pub clock: Clock,
     /// How the installation is configured.

@@ -3,10 +3,10 @@
 //! The path is matched as it stands on the wire: nothing is decoded, no slash is forgiven (F056). `Host` is never read,
 //! nothing is ever redirected (F047, F074).
 
-use super::health;
 use super::limits::{BODIES_KIB, REFUSED_RETRY_S, RefusalLimits};
 use super::problem::{json, method_not_allowed, not_found, problem, with_status};
 use super::refusals::Refusals;
+use super::{downloads, health, uploads};
 use crate::callback::{self, CallbackHead, CallbackResponse, WebhookHeaders};
 use crate::driver::Driver;
 use crate::error_code::ErrorCode;
@@ -42,11 +42,14 @@ pub fn routes(driver: Driver) -> Router {
 /// As [`routes`], with other limits for those who are refused.
 pub fn routes_with(driver: Driver, refusals: RefusalLimits) -> Router {
     let bodies = Arc::new(Semaphore::new(BODIES_KIB as usize));
-    let state = Callbacks { driver: driver.clone(), refusals: Arc::new(Refusals::new(refusals)), bodies };
+    let refusals = Arc::new(Refusals::new(refusals));
+    let state = Callbacks { driver: driver.clone(), refusals: Arc::clone(&refusals), bodies };
     Router::new()
         .route("/v1/callbacks/{id}/{kind}", post(take))
         .route("/v1/keys/jwks.json", get(jwks))
         .with_state(state)
+        .merge(uploads::routes(driver.clone(), refusals))
+        .merge(downloads::routes(driver.clone()))
         .merge(health::routes(driver))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
@@ -119,7 +122,7 @@ impl Callbacks {
 }
 
 /// The value of a header that stands there exactly once.
-fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+pub(super) fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     let mut values = headers.get_all(name).iter();
     let value = values.next().filter(|_| values.next().is_none())?;
     value.to_str().ok()
@@ -145,12 +148,12 @@ fn too_large() -> Response<Body> {
     bare(Outcome::TooLarge, Some("the body is over the inline limit"), None)
 }
 
-fn bare(outcome: Outcome, message: Option<&str>, retry_after_s: Option<u32>) -> Response<Body> {
+pub(super) fn bare(outcome: Outcome, message: Option<&str>, retry_after_s: Option<u32>) -> Response<Body> {
     let answer = CallbackAnswer { outcome, receipt: None, mac: None, message: message.map(str::to_owned) };
     answered(&CallbackResponse { answer, retry_after_s })
 }
 
-fn answered(response: &CallbackResponse) -> Response<Body> {
+pub(super) fn answered(response: &CallbackResponse) -> Response<Body> {
     let outcome = response.outcome();
     let status = StatusCode::from_u16(outcome.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let body = serde_json::to_string(&response.answer).unwrap_or_default();

@@ -8,6 +8,8 @@ pub const HEAD_BYTES: usize = 16 << 10;
 pub const HEADERS: usize = 64;
 /// Bytes of callbacks being read or decided at once, in KiB: 64 MiB, so that the server's memory is bounded (F007).
 pub const BODIES_KIB: u32 = 64 << 10;
+/// Pieces of uploads in memory at once: 16 of 4 MiB, as much as all callbacks.
+pub const PIECES_AT_ONCE: usize = 16;
 /// Pause of the accept loop after it found no file descriptor or memory; doubles up to [`ACCEPT_PAUSE_CAP`] (F008).
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 /// Longest pause of the accept loop.

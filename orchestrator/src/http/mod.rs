@@ -3,6 +3,7 @@
 pub mod api;
 pub mod approvals;
 pub mod callbacks;
+pub mod downloads;
 mod framing;
 pub mod health;
 pub mod limits;
@@ -11,6 +12,7 @@ mod refusals;
 pub mod server;
 mod stream;
 pub mod tls;
+mod uploads;
 
 pub use server::{serve, serve_with};
 

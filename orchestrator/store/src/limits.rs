@@ -20,6 +20,8 @@ pub const BUSY: Duration = Duration::from_secs(2);
 pub const STATEMENTS: usize = 128;
 /// Runs of one page of a list.
 pub const RUNS_PAGE: usize = 500;
+/// Resources of one page, in rows: a row has a name of at most a kilobyte.
+pub const RESOURCES_PAGE: usize = 500;
 /// Events of one page of a history: at 256 KiB each the worst page is bounded, the usual one is a megabyte.
 pub const HISTORY_PAGE: usize = 1_000;
 /// Pieces of due work of one claim: a millisecond of the writer's time.

@@ -71,11 +71,13 @@ impl World {
         let ring = KeyRing::create(&keys, clock.now()).unwrap();
         let store: Arc<dyn Store> = SqliteStore::open(&dir.path().join("sortie.db")).unwrap();
         let installation = store.installation().await.unwrap();
+        let resources = sortie::resources::Resources::open(&dir.path().join("resources"), store.clone(), clock).unwrap();
         let driver = Driver::new(Parts {
             store: Arc::clone(&store),
             tokens: Arc::new(CachedVerifier::new(ring.clone())),
             launcher: Arc::new(NoHost),
             evaluators: Evaluators::new(PathBuf::from("/nonexistent"), 1),
+            resources,
             clock,
             config: Arc::new(Config { public_url: PUBLIC_URL.to_owned(), ..Config::fresh() }),
             installation,

@@ -19,6 +19,7 @@ pub mod limits;
 mod logs;
 mod operators;
 mod request;
+mod resources;
 mod routes;
 mod run_ids;
 mod runs;

@@ -2,7 +2,7 @@
 
 use super::token::{self, TokenDigest};
 use super::{
-    approvals, dead, explain, flows, guard, hosts, idempotency, launches, logs, operators, runs, runs_control, runs_create, runs_fork,
+    approvals, dead, explain, flows, guard, hosts, idempotency, launches, logs, operators, resources, runs, runs_control, runs_create, runs_fork,
     runs_history, runs_tokens, status, waits,
 };
 use crate::app::App;
@@ -75,6 +75,10 @@ pub(super) fn table(api: Api) -> (Router, Vec<(&'static str, &'static str)>) {
     table.unremembered_post("/v1/operators", operators::add);
     table.unremembered_post("/v1/operators/{name}/token", operators::rotate);
     table.delete("/v1/operators/{name}", operators::remove);
+    table.get("/v1/resources", resources::list);
+    table.get("/v1/resources/content", resources::content);
+    table.unremembered_post("/v1/resources/link", resources::link);
+    table.post("/v1/resources/gc", resources::collect);
     table.unremembered_post("/v1/waits/{id}/credentials", waits::credentials);
     table.post("/v1/waits/{id}/answer", waits::answer);
     table.get("/v1/approvals", approvals::list);
