@@ -16,5 +16,6 @@ mod hostile_flows;
 mod hosts;
 mod operators;
 mod reach;
+mod resources;
 mod server_death;
 mod shim_death;

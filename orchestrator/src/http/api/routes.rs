@@ -2,8 +2,8 @@
 
 use super::token::{self, TokenDigest};
 use super::{
-    approvals, dead, explain, flows, guard, hosts, idempotency, launches, logs, operators, resources, runs, runs_control, runs_create, runs_fork,
-    runs_history, runs_tokens, status, waits,
+    approvals, dead, explain, flows, guard, hosts, idempotency, launches, logs, operators, resources, runs, runs_control, runs_create,
+    runs_fork, runs_history, runs_tokens, status, waits,
 };
 use crate::app::App;
 use axum::Router;
