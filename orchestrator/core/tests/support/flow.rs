@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 use sortie_core::call::CallSpec;
 use sortie_core::evaluation::{Command, End, Evaluation};
-use sortie_core::event::{Event, EventBody};
+use sortie_core::event::Event;
 use sortie_core::failure::{Failure, FailureKind};
-use std::collections::BTreeMap;
+use sortie_core::journal::{Journal, assemble};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A line of a flow.
 #[derive(Clone, Debug)]
@@ -19,14 +20,21 @@ pub enum Line {
     All(Vec<usize>),
     /// Wait for the first of these lines; the others are stopped.
     Any(Vec<usize>),
+    /// Wait for this line, and give up where it failed.
+    Check(usize),
     /// Raise an error.
     Fail,
 }
 
-/// Evaluate a flow against what the journal says.
+/// Evaluate a flow without `on_exit` against what the journal says.
 pub fn evaluate(lines: &[Line], journal: &[Event]) -> Evaluation {
+    evaluate_run(lines, &[], journal)
+}
+
+/// Evaluate `run`, or `on_exit` where that is next, against what the journal says.
+pub fn evaluate_run(run: &[Line], on_exit: &[Line], journal: &[Event]) -> Evaluation {
     let mut replay = Replay::of(journal);
-    for line in lines {
+    for line in if replay.exits { on_exit } else { run } {
         if let Some(end) = replay.line(line) {
             return Evaluation { commands: replay.commands, end };
         }
@@ -35,6 +43,8 @@ pub fn evaluate(lines: &[Line], journal: &[Event]) -> Evaluation {
 }
 
 struct Replay {
+    exits: bool,
+    failed: BTreeSet<u32>,
     recorded: BTreeMap<u32, CallSpec>,
     answered: BTreeMap<u32, u64>,
     calls: u32,
@@ -45,23 +55,13 @@ struct Replay {
 
 impl Replay {
     fn of(journal: &[Event]) -> Self {
-        let (mut recorded, mut answered) = (BTreeMap::new(), BTreeMap::new());
-        for event in journal {
-            match &event.body {
-                EventBody::StepScheduled { call, spec, .. } => drop(recorded.insert(*call, spec.clone())),
-                EventBody::StepRecorded { call, spec, .. } => {
-                    recorded.insert(*call, spec.clone());
-                    answered.insert(*call, event.seq);
-                }
-                EventBody::StepCompleted { call, .. } => drop(answered.insert(*call, event.seq)),
-                EventBody::RunReset { keep, reopen, .. } => {
-                    recorded.retain(|call, _| call <= keep);
-                    answered.retain(|call, _| call <= keep && !reopen.contains(call));
-                }
-                _ => {}
-            }
-        }
-        Self { recorded, answered, calls: 0, lines: Vec::new(), commands: Vec::new() }
+        let Journal { entries, exit, .. } = assemble(journal.to_vec()).expect("a journal without damage");
+        let recorded = entries.iter().map(|entry| (entry.call, entry.spec.clone())).collect();
+        let answered = entries.iter().filter_map(|entry| Some((entry.call, entry.completed_seq?))).collect();
+        let failed = entries.iter().filter(|entry| entry.value.as_ref().is_some_and(|value| value["ok"] == false));
+        let failed = failed.map(|entry| entry.call).collect();
+        let calls = exit.as_ref().map_or(0, |facts| facts.from_call);
+        Self { exits: exit.is_some(), recorded, answered, failed, calls, lines: Vec::new(), commands: Vec::new() }
     }
 
     fn line(&mut self, line: &Line) -> Option<End> {
@@ -87,6 +87,16 @@ impl Replay {
             Line::Any(of) => {
                 if let Some(end) = self.any(self.calls_of(of)) {
                     return Some(end);
+                }
+            }
+            Line::Check(of) => {
+                let call = self.lines[*of].expect("a line that makes a call");
+                if !self.answered.contains_key(&call) {
+                    return Some(End::Suspended { waiting_on: vec![call] });
+                }
+                if self.failed.contains(&call) {
+                    let failure = Failure::new(FailureKind::Check, "it failed").of_call(call);
+                    return Some(End::Failed { failure, gave_up: true });
                 }
             }
             Line::Fail => return Some(End::Failed { failure: Failure::new(FailureKind::FlowError, "it failed"), gave_up: false }),

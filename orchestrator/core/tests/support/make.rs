@@ -99,3 +99,9 @@ pub fn outcome(reply: &Reply) -> CallbackOutcome {
 pub fn field<'a>(value: &'a Value, name: &str) -> &'a Value {
     &value[name]
 }
+
+/// What an operator was refused with.
+pub fn refused(reply: &Reply) -> &'static str {
+    let Reply::Refused { code, .. } = reply else { panic!("{reply:?} is no refusal") };
+    code
+}

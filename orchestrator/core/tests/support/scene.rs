@@ -1,6 +1,6 @@
 //! One run, led step by step to the place that a test is about.
 
-use super::flow::{Line, evaluate};
+use super::flow::{Line, evaluate_run};
 use super::{Not, World, make, of};
 use serde_json::Value;
 use sortie_core::decide::{CallbackOutcome, Reply};
@@ -8,7 +8,8 @@ use sortie_core::effect::{Timer, Work};
 use sortie_core::event::EventBody;
 use sortie_core::failure::FailureKind;
 use sortie_core::ids::AttemptId;
-use sortie_core::input::{InputBody, LaunchOutcome, Said, Scope, Stopped, Verdict};
+use sortie_core::input::{InputBody, LaunchOutcome, Operator, Said, Scope, Stopped, Verdict};
+use sortie_core::plan::RunPlan;
 use sortie_core::state::{AttemptState, RunState};
 
 /// The run's deadline in these tests, in milliseconds: an hour.
@@ -20,6 +21,7 @@ pub const TIMEOUT_MS: u64 = 1_800_000;
 pub struct Scene {
     pub world: World,
     pub lines: Vec<Line>,
+    pub exit: Vec<Line>,
 }
 
 impl Scene {
@@ -30,11 +32,46 @@ impl Scene {
 
     /// A run that is made so, evaluated once.
     pub fn made(lines: Vec<Line>, create: sortie_core::input::Create) -> Self {
-        let mut world = World { now: make::START, ..World::default() };
-        world.deliver(&Scope::New(create.run.clone()), InputBody::Create(create), None).expect("created");
-        let mut scene = Self { world, lines };
+        Self::planned(lines, Vec::new(), create.plan)
+    }
+
+    /// A run with this `on_exit` that is evaluated once, if it is let in as it is made.
+    pub fn planned(lines: Vec<Line>, exit: Vec<Line>, plan: RunPlan) -> Self {
+        let mut scene = Self { world: World { now: make::START, ..World::default() }, lines, exit };
+        scene.create(plan);
         scene.advance();
         scene
+    }
+
+    pub fn create(&mut self, plan: RunPlan) -> Reply {
+        let create = sortie_core::input::Create { plan, ..make::create(DEADLINE_MS) };
+        self.world.deliver(&Scope::New(create.run.clone()), InputBody::Create(create), None).expect("decided")
+    }
+
+    /// A run of one checked job that is tried so often, with this `on_exit`.
+    pub fn checked(attempts: u32, exit: Vec<Line>) -> Self {
+        let on = [FailureKind::Exit, FailureKind::Lost];
+        let lines = vec![Line::Start(make::job(attempts, &on, TIMEOUT_MS)), Line::Check(0)];
+        let plan = RunPlan { deadline_ms: DEADLINE_MS, on_exit: !exit.is_empty(), ..RunPlan::default() };
+        Self::planned(lines, exit, plan)
+    }
+
+    /// An operator says something about the run.
+    pub fn operator(&mut self, say: impl FnOnce(Operator) -> InputBody) -> Reply {
+        let body = say(Operator::named("ann"));
+        let scope = if matches!(body, InputBody::Reset { .. }) { Scope::Whole(self.world.run().id.clone()) } else { self.run_scope() };
+        self.world.deliver(&scope, body, None).expect("an operator gets an answer")
+    }
+
+    pub fn reset(&mut self, from: Option<u32>) -> Reply {
+        self.operator(|operator| InputBody::Reset { from, operator })
+    }
+
+    pub fn adopt(&mut self, attempt: &AttemptId, digest: &str) -> Reply {
+        let said = make::result(0);
+        let operator = Operator::named("ann");
+        let body = InputBody::Adopt { attempt: attempt.clone(), digest: digest.to_owned(), said, operator };
+        self.world.deliver(&Scope::Adopt(attempt.clone()), body, None).expect("an operator gets an answer")
     }
 
     /// A run of one job, which is waited for. It may be tried twice, on any of these failures.
@@ -97,7 +134,7 @@ impl Scene {
     pub fn advance(&mut self) -> bool {
         let Some(claim) = self.world.claim(&Work::Advance) else { return false };
         let (advance_fence, seen) = self.world.load_advance().expect("there is something to evaluate");
-        let evaluation = evaluate(&self.lines, &self.world.journal);
+        let evaluation = evaluate_run(&self.lines, &self.exit, &self.world.journal);
         let body = InputBody::Evaluated { advance_fence, seen, evaluation, log: Vec::new() };
         self.world.deliver(&self.run_scope(), body, Some(&claim)).expect("evaluated");
         true
@@ -186,7 +223,7 @@ impl Scene {
 
     /// What a call was answered.
     pub fn value(&self, call: u32) -> Value {
-        let found = self.world.journal.iter().find_map(|event| match &event.body {
+        let found = self.world.journal.iter().rev().find_map(|event| match &event.body {
             EventBody::StepCompleted { call: of, value, .. } if *of == call => Some(value.clone()),
             _ => None,
         });
