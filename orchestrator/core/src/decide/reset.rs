@@ -97,6 +97,7 @@ impl Anew {
         for call in forgotten {
             forget(draft, call)?;
         }
+        let was_held = draft.run()?.held.is_some();
         let deadline_at = draft.after(draft.run()?.plan.deadline_ms);
         let (actor, reason) = (operator.actor.clone(), reason(operator));
         draft.emit(EventBody::RunReset { keep: self.keep, reopen: self.reopen.clone(), actor, reason, deadline_at })?;
@@ -107,6 +108,9 @@ impl Anew {
         draft.put(Work::Timer(Timer::RunDeadline), deadline_at);
         draft.put_overdue()?;
         draft.put(Work::Advance, draft.now);
+        if was_held {
+            draft.go_on()?;
+        }
         for call in self.reopen.into_iter().filter(|call| Some(*call) != answered) {
             draft.begin_step(call)?;
         }

@@ -5,6 +5,7 @@ pub mod check;
 pub mod flow;
 pub mod make;
 pub mod model;
+pub mod operators;
 pub mod rng;
 pub mod scene;
 pub mod steps;

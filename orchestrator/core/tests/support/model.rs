@@ -1,6 +1,6 @@
 //! A whole world at random: a run, its machine, a server that dies, a network that loses things.
 
-use super::flow::{Line, evaluate};
+use super::flow::{Line, evaluate_run};
 use super::rng::Rng;
 use super::vm::{Phase, Vm};
 use super::{Claim, Not, World, make, of};
@@ -9,7 +9,7 @@ use sortie_core::effect::Work;
 use sortie_core::failure::FailureKind;
 use sortie_core::ids::AttemptId;
 use sortie_core::input::{InputBody, LaunchOutcome, Said, Scope, Verdict};
-use sortie_core::state::RunState;
+use sortie_core::plan::{RunLimit, WhenFull};
 use std::collections::BTreeSet;
 
 /// Work that was begun and not answered yet.
@@ -26,8 +26,11 @@ pub struct Model {
     pub rng: Rng,
     pub outcomes: BTreeSet<&'static str>,
     lines: Vec<Line>,
+    exit: Vec<Line>,
     pending: Vec<Pending>,
-    faults: bool,
+    pub(super) faults: bool,
+    /// Resets that operators may still ask for.
+    pub(super) resets: u32,
     /// Chance in a hundred that an evaluation kills its worker.
     deadly: u64,
     answers: u64,
@@ -39,12 +42,31 @@ impl Model {
         let lines = random_flow(&mut rng);
         let deadline = if rng.chance(30) { 60_000 + rng.below(600_000) } else { 3_600_000 };
         let deadly = if rng.chance(10) { 80 } else { 4 };
+        let exit = if rng.chance(40) { random_exit(&mut rng) } else { Vec::new() };
         let mut world = World { now: make::START, ..World::default() };
-        let create = make::create(deadline);
+        let mut create = make::create(deadline);
+        create.plan.on_exit = !exit.is_empty();
+        create.plan.limit = rng.chance(20).then(|| RunLimit {
+            key: "k".to_owned(),
+            at_most: 1,
+            full: *rng.pick(&[WhenFull::Queue, WhenFull::CancelRunning]),
+        });
         world.deliver(&Scope::New(create.run.clone()), InputBody::Create(create.clone()), None).expect("created");
         let again = world.deliver(&Scope::New(create.run.clone()), InputBody::Create(create), None);
         assert_eq!(again, Err(Not::Refused(Refusal::Exists)));
-        Self { world, vm: Vm::default(), rng, outcomes: BTreeSet::new(), lines, pending: Vec::new(), faults: true, deadly, answers: 0 }
+        Self {
+            world,
+            vm: Vm::default(),
+            rng,
+            outcomes: BTreeSet::new(),
+            lines,
+            exit,
+            pending: Vec::new(),
+            faults: true,
+            resets: 4,
+            deadly,
+            answers: 0,
+        }
     }
 
     /// Chaos, then calm, then what must be true.
@@ -54,9 +76,7 @@ impl Model {
         }
         self.faults = false;
         for _ in 0..4_000 {
-            if self.world.run().state == RunState::Parked {
-                self.say(&self.run_scope(), make::cancel());
-            }
+            self.let_go_on();
             if self.world.run().state.is_over() && self.pending.is_empty() && self.world.due.is_empty() && self.vm.frames.is_empty() {
                 return self.over();
             }
@@ -79,22 +99,25 @@ impl Model {
     }
 
     fn chaos(&mut self) {
+        self.another_run();
         match self.rng.below(100) {
             0..40 => self.work(),
             40..65 => self.answer_pending(),
             65..83 => self.machine(),
             83..88 => self.pass(),
             88..92 => self.answer_wait(),
-            92..95 => self.pending.clear(),
-            95..97 => self.arrive(),
-            97..98 => self.world.now -= self.rng.below(600_000).cast_signed(),
-            98..99 => self.world.now += self.rng.below(3_000_000).cast_signed(),
+            92..94 => self.pending.clear(),
+            95 => self.arrive(),
+            94 | 96 => self.operator(),
+            97 => self.world.now -= self.rng.below(600_000).cast_signed(),
+            98 => self.world.now += self.rng.below(3_000_000).cast_signed(),
             _ if self.rng.chance(30) => self.say(&self.run_scope(), make::cancel()),
             _ => self.conflict(),
         }
     }
 
     fn calm(&mut self) {
+        self.another_run();
         match self.rng.below(10) {
             0..3 => self.work(),
             3..7 => self.answer_pending(),
@@ -119,12 +142,12 @@ impl Model {
         }
     }
 
-    fn run_scope(&self) -> Scope {
+    pub(super) fn run_scope(&self) -> Scope {
         Scope::Run(self.world.run().id.clone())
     }
 
     /// An input that is not the answer to any work.
-    fn say(&mut self, scope: &Scope, body: InputBody) {
+    pub(super) fn say(&mut self, scope: &Scope, body: InputBody) {
         let said = format!("{body:?}");
         let reply = self.world.deliver(scope, body, None).unwrap_or_else(|not| panic!("{said} is refused: {not:?}"));
         if let Reply::Callback { outcome, .. } = reply {
@@ -144,7 +167,11 @@ impl Model {
             Work::Launch(id) => self.launch(claim, &id),
             Work::Stop(id) => self.stop(claim, &id),
             Work::Probe(id) => self.probe(claim, &id),
-            Work::Ack(_) => self.world.finish(&claim),
+            Work::Ack(_) | Work::MakeRoom => self.world.finish(&claim),
+            Work::Start => {
+                let scope = Scope::Admission(self.world.run().id.clone());
+                self.pending.push(Pending { claim, scope, body: InputBody::Start });
+            }
             Work::Timer(timer) => {
                 let scope = self.world.timer_scope(&timer);
                 self.pending.push(Pending { claim, scope, body: InputBody::TimerDue(timer) });
@@ -174,7 +201,12 @@ impl Model {
         let body = if self.faults && self.rng.chance(self.deadly) {
             InputBody::EvaluationCrashed { advance_fence, message: "killed".to_owned() }
         } else {
-            InputBody::Evaluated { advance_fence, seen, evaluation: evaluate(&self.lines, &self.world.journal), log: Vec::new() }
+            InputBody::Evaluated {
+                advance_fence,
+                seen,
+                evaluation: evaluate_run(&self.lines, &self.exit, &self.world.journal),
+                log: Vec::new(),
+            }
         };
         self.pending.push(Pending { claim, scope: self.run_scope(), body });
     }
@@ -319,6 +351,18 @@ pub fn must_be_seen() -> Vec<&'static str> {
     CallbackOutcome::ALL.into_iter().map(CallbackOutcome::as_str).collect()
 }
 
+fn random_exit(rng: &mut Rng) -> Vec<Line> {
+    let call = if rng.chance(50) { make::job(2, &[FailureKind::Exit], 60_000) } else { make::wait(1_000 + rng.below(900_000)) };
+    let mut lines = vec![Line::Now, Line::Start(call)];
+    if rng.chance(70) {
+        lines.push(Line::All(vec![1]));
+    }
+    if rng.chance(20) {
+        lines.push(Line::Fail);
+    }
+    lines
+}
+
 fn random_flow(rng: &mut Rng) -> Vec<Line> {
     const ON: [FailureKind; 7] = [
         FailureKind::Unreachable,
@@ -357,7 +401,9 @@ fn random_flow(rng: &mut Rng) -> Vec<Line> {
         }
     }
     if rng.chance(70) {
+        let last = open.last().copied();
         lines.push(Line::All(open));
+        lines.extend(last.filter(|_| rng.chance(50)).map(Line::Check));
     }
     if rng.chance(15) {
         lines.push(Line::Fail);

@@ -35,6 +35,8 @@ pub struct Vm {
     pub jobs: BTreeMap<AttemptId, (u32, Phase)>,
     /// Launch frames that are still under way.
     pub frames: Vec<(AttemptId, u32)>,
+    /// Whether an operator has had steps done again: what a failed job had left behind, as it said itself, is their affair then.
+    pub done_again: bool,
 }
 
 impl Vm {
@@ -47,7 +49,10 @@ impl Vm {
                 _ => make::acked(false),
             };
         }
-        let others = self.jobs.iter().find(|(_, (of, phase))| *of == call && phase.is_alive());
+        let others = self
+            .jobs
+            .iter()
+            .find(|(_, (of, phase))| *of == call && if self.done_again { *phase == Phase::Running } else { phase.is_alive() });
         assert!(others.is_none(), "promise 2: {id} starts while {others:?} runs");
         self.jobs.insert(id.clone(), (call, Phase::Running));
         make::acked(true)
