@@ -21,6 +21,7 @@ pub fn line(body: &EventBody) -> String {
             format!("{actor} asked for the end of the run at once{}", why(reason.as_deref()))
         }
         EventBody::ExitStarted { .. } => "everything that was open is stopped; on_exit runs".to_owned(),
+        EventBody::ExitEnded {} => "on_exit returned".to_owned(),
         EventBody::ExitFailed { failure } => format!("on_exit did not succeed{}", because(Some(failure))),
         EventBody::RunOverdue {} => "the run takes longer than it should".to_owned(),
         EventBody::NoticeSent { what, to } => format!("{to} was told: {}", what.as_str()),

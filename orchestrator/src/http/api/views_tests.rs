@@ -11,7 +11,7 @@ const DIGEST: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b78
 fn samples() -> Vec<EventBody> {
     let id = |prefix: &str| format!("{prefix}_{}", "0123456789abcdefghijklmnopqrstuv0123");
     let (run, attempt, wait) = (id("run"), id("att"), id("wait"));
-    let failure = json!({ "kind": "exit", "message": "exit code 3" });
+    let failure = json!({ "kind": "exit", "message": "exit code 3", "call": 1 });
     let job = json!({ "job": { "on": { "name": "vm" }, "command": ["true"] } });
     let handed = json!({ "host": "vm", "spec_digest": DIGEST, "kid": "key_a", "root": 1, "audience": "https://a.example", "issued_s": 1, "expires_s": 2, "launching_at": 3 });
     [
@@ -50,6 +50,7 @@ fn samples() -> Vec<EventBody> {
         json!({ "run_reset": { "keep": 1, "reopen": [1], "actor": "ann", "reason": null, "deadline_at": 5 } }),
         json!({ "terminate_requested": { "actor": "ann", "reason": null } }),
         json!({ "exit_started": { "deadline_at": 5 } }),
+        json!({ "exit_ended": {} }),
         json!({ "exit_failed": { "failure": failure } }),
         json!({ "run_overdue": {} }),
         json!({ "notice_sent": { "what": "dead", "to": "chat" } }),
