@@ -93,7 +93,8 @@ fn f001_a_server_that_dies_in_a_try_makes_the_next_one_with_the_same_key() {
     let (two, second) = scene.try_starts(1);
     assert_eq!((one, two, first == second), (1, 2, true));
     assert_eq!(scene.world.count("try_failed"), 1, "that its end is not known is in the history");
-    assert_eq!(scene.try_ends(1, one, steps::done(200)), Reply::Nothing, "the one that was given up says nothing");
+    let late = InputBody::TryEnded { call: 1, number: one, outcome: steps::done(200) };
+    assert_eq!(scene.tell(1, late), Reply::Nothing, "the one that was given up says nothing");
     scene.try_ends(1, two, steps::done(200));
     assert_eq!(scene.value(1)["attempts"], json!(2));
 }

@@ -30,6 +30,11 @@ pub(super) fn attempt(draft: &mut Draft, id: &AttemptId, facts: &CallbackFacts, 
         if prior.digest == facts.digest {
             return repeated(draft, prior);
         }
+        // What was taken since, by adoption, is what the sender says: nothing contradicts it.
+        if draft.attempt(id)?.result_digest.as_deref() == Some(facts.digest.as_str()) {
+            draft.answer(CallbackOutcome::Duplicate, Some("the result was accepted before".to_owned()));
+            return Ok(());
+        }
         let message = "the same id came before with another body; the first stands".to_owned();
         let id_of_other = format!("{}~{}", facts.id, facts.digest);
         return draft.keep(id.as_str(), call, id_of_other, &facts.digest, CallbackOutcome::Conflict, message);

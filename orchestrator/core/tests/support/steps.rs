@@ -90,7 +90,7 @@ impl Scene {
         Scope::Step(self.world.run().id.clone(), call)
     }
 
-    fn tell(&mut self, call: u32, body: InputBody) -> Reply {
+    pub fn tell(&mut self, call: u32, body: InputBody) -> Reply {
         let scope = self.step_scope(call);
         self.world.deliver(&scope, body, None).expect("decided")
     }
