@@ -83,6 +83,9 @@ impl Flow {
             at_ms: at,
             entropy_hex: "00".repeat(32),
             logged: 0,
+            exit: None,
+            reports: std::collections::BTreeMap::new(),
+            reuse: Vec::new(),
         };
         let first = parts.evaluators.evaluate(request, async || Ok(bundle)).await?.evaluation;
         Ok(Self { name, bundle: digest, deadline_ms: manifest.deadline_ms, input, first })

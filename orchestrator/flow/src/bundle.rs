@@ -1,6 +1,7 @@
 //! A bundle: the source files of one flow.
 
 use crate::limits::{BUNDLE_BYTES, ENTRY, FILE_BYTES, FILE_NAME_BYTES, FILES};
+use crate::testing::suite::TEST_SUFFIX;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -108,7 +109,7 @@ impl Bundle {
         if self.files.contains_key(ENTRY) { Ok(()) } else { Err(BundleError::NoEntry { place: "the bundle".to_owned() }) }
     }
 
-    /// All `.star` files of a folder and its folders. Hidden ones are passed over, links to files are read, links to folders are not.
+    /// All `.star` files of a folder and its folders but test files. Hidden ones are passed over, links to files are read, links to folders are not.
     ///
     /// # Errors
     /// [`BundleError`]: unreadable, beyond a limit, or without `flow.star`.
@@ -152,7 +153,7 @@ impl Bundle {
             }
             if entry.file_type().map_err(unreadable)?.is_dir() {
                 self.add_dir(&entry.path(), &format!("{name}/"))?;
-            } else if name.ends_with(".star") {
+            } else if name.ends_with(".star") && !name.ends_with(TEST_SUFFIX) {
                 let source = read(&entry.path())?;
                 self.files.insert(name, source);
                 if self.files.len() > FILES {

@@ -6,6 +6,7 @@ use crate::bundle::Bundle;
 use crate::diagnostic::{Diagnostic, DiagnosticKind, Severity};
 use crate::limits::{BRACKET_NESTING, DIAGNOSTICS, ENTRY, LOAD_TICKS};
 use crate::lint;
+use crate::lint_calls;
 use crate::manifest::Manifest;
 use crate::nesting;
 use crate::values::context::{Context, Loading};
@@ -107,6 +108,7 @@ impl Compiler<'_> {
             }
             if self.depth == Depth::Check {
                 self.diagnostics.extend(lint::step_names(&ast));
+                self.diagnostics.extend(lint_calls::calls(&ast));
                 if let Some(loads) = &loads {
                     self.check_types(name, ast.clone(), loads);
                 }

@@ -124,7 +124,14 @@ impl<'j> Replay<'j> {
             return entry.value.clone().ok_or_else(|| self.damaged(call, "it has no answer"));
         }
         if let (Some(value), false) = (self.reused(step, &spec), matches!(spec, CallSpec::WaitAny { .. })) {
-            self.commands.borrow_mut().push(Command::Reuse { call, step: step.to_owned(), spec, value: value.clone() });
+            // Answered within the evaluation, as it would be without the other run.
+            self.commands.borrow_mut().push(Command::Record {
+                call,
+                step: step.to_owned(),
+                spec,
+                value: value.clone(),
+                losers: Vec::new(),
+            });
             return Ok(value);
         }
         let (value, losers) = answer(call)?;
@@ -295,7 +302,9 @@ impl<'j> Replay<'j> {
                 let json = serde_json::to_string(spec).unwrap_or_default();
                 let bytes = json.len();
                 // The builtins look where they can name the argument; nothing gets past this one.
-                if let Err(why) = WaitReference::refuse_in(step, &json) {
+                if let Err(why) =
+                    WaitReference::refuse_in("the name of the step", step).and_then(|()| WaitReference::refuse_in(step, &json))
+                {
                     return Err(self.fail(FailureKind::FlowError, why));
                 }
                 if bytes > CALL_BYTES {

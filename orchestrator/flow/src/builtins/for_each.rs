@@ -7,9 +7,9 @@ use crate::values::handle::AnyHandle;
 use starlark::environment::GlobalsBuilder;
 use starlark::eval::Evaluator;
 use starlark::starlark_module;
-use starlark::values::list::UnpackList;
 use starlark::values::none::NoneOr;
-use starlark::values::{UnpackValue as _, Value};
+use starlark::values::typing::StarlarkIter;
+use starlark::values::{UnpackValue as _, Value, ValueOfUnchecked};
 
 #[starlark_module]
 pub fn register(builder: &mut GlobalsBuilder) {
@@ -19,14 +19,15 @@ pub fn register(builder: &mut GlobalsBuilder) {
     /// wait = False), at_most = 5)`. Item number k is started when all but `at_most - 1` of those before it are answered; without
     /// `at_most` all are started at once. Each item needs step names of its own.
     fn for_each<'v>(
-        #[starlark(require = pos)] items: UnpackList<Value<'v>>,
+        #[starlark(require = pos)] items: ValueOfUnchecked<'v, StarlarkIter<Value<'v>>>,
         #[starlark(require = pos)] r#fn: Value<'v>,
         #[starlark(require = named, default = NoneOr::None)] at_most: NoneOr<i32>,
         eval: &mut Evaluator<'v, '_, '_>,
     ) -> starlark::Result<Vec<Answer<'v>>> {
         let replay = Context::replay(eval, "for_each")?;
-        if items.items.len() > HANDLES {
-            return Err(anyhow::anyhow!("for_each: {} items; there may be {HANDLES}", items.items.len()).into());
+        let items: Vec<Value<'v>> = items.get().iterate(eval.heap())?.take(HANDLES + 1).collect();
+        if items.len() > HANDLES {
+            return Err(anyhow::anyhow!("for_each: more than {HANDLES} items").into());
         }
         let at_most = match at_most {
             NoneOr::None => usize::MAX,
@@ -34,9 +35,9 @@ pub fn register(builder: &mut GlobalsBuilder) {
                 usize::try_from(n).ok().filter(|n| *n > 0).ok_or_else(|| anyhow::anyhow!("at_most: expected at least 1, got {n}"))?
             }
         };
-        let mut handles: Vec<AnyHandle<'v>> = Vec::with_capacity(items.items.len());
+        let mut handles: Vec<AnyHandle<'v>> = Vec::with_capacity(items.len());
         let mut open = Vec::new();
-        for item in items.items {
+        for item in items {
             // What the journal has was started when there was room. It is not asked again, so that a step which was opened anew
             // since does not change what follows it.
             if replay.at_the_end() && open.len() >= at_most {

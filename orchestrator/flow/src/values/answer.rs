@@ -15,6 +15,7 @@ use sortie_core::failure::FailureKind;
 use starlark::values::none::NoneType;
 use starlark::values::type_repr::StarlarkTypeRepr;
 use starlark::values::{AllocValue, Heap, Value};
+use std::borrow::Cow;
 
 /// What a call answers with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,7 +109,7 @@ impl Made<'_> {
         self.check(replay, &answer)?;
         let value = match self.kind {
             AnswerKind::Job => JobResult::read(&answer, heap).map(Answer::Job),
-            AnswerKind::Wait => WaitResult::read(&answer, heap).map(Answer::Wait),
+            AnswerKind::Wait => WaitResult::read(&with_default(answer.into_owned(), replay.spec(self.call)), heap).map(Answer::Wait),
             AnswerKind::Sleep => Ok(Answer::Sleep(NoneType)),
             AnswerKind::Http => HttpResult::read(&answer, heap).map(Answer::Http),
             AnswerKind::Event => EventResult::read(&answer, heap).map(Answer::Event),
@@ -138,6 +139,19 @@ impl Made<'_> {
         let gave_up = replay.spec(self.call).is_some_and(|spec| gave_up(&spec, answer));
         Err(replay.stop_failed(FailureKind::Check, format!("step `{}` failed: {why}", self.step), gave_up).into())
     }
+}
+
+/// The answer of a wait, with the value that the flow gave for the case that nobody answers.
+fn with_default(mut answer: Json, spec: Option<Cow<'_, CallSpec>>) -> Json {
+    let default = match spec.as_deref() {
+        Some(CallSpec::Wait(wait)) => wait.on_timeout.clone(),
+        _ => None,
+    };
+    let timed_out = answer.get("timed_out").and_then(Json::as_bool) == Some(true);
+    if let (Some(default), true, Some(fields)) = (default, timed_out, answer.as_object_mut()) {
+        fields.insert("value".to_owned(), default);
+    }
+    answer
 }
 
 /// Whether a failed step has used up its retries: it had some, and its last failure was one to try again for, or came at the last attempt.

@@ -17,6 +17,7 @@ pub struct WaitResult<'v> {
     ok: bool,
     value: Value<'v>,
     timed_out: bool,
+    by: Option<String>,
     #[trace(unsafe_ignore)]
     error: Option<StepError>,
 }
@@ -32,6 +33,7 @@ impl<'v> WaitResult<'v> {
             ok: flag("ok").ok_or("it has no `ok`")?,
             value: from_json(answer.get("value").unwrap_or(&Json::Null), heap).map_err(|error| format!("`value` is {error}"))?,
             timed_out: flag("timed_out").unwrap_or(false),
+            by: answer.get("by").and_then(Json::as_str).map(str::to_owned),
             error: StepError::read(answer),
         })
     }
@@ -67,7 +69,7 @@ fn methods(builder: &mut MethodsBuilder) {
         Ok(this.ok)
     }
 
-    /// The answer: any JSON value. None where there is no answer.
+    /// The answer: any JSON value. Where nobody answered in time, `on_timeout` of the call, or None.
     #[starlark(attribute)]
     fn value<'v>(this: &WaitResult<'v>) -> anyhow::Result<Value<'v>> {
         Ok(this.value)
@@ -77,6 +79,12 @@ fn methods(builder: &mut MethodsBuilder) {
     #[starlark(attribute)]
     fn timed_out(this: &WaitResult) -> anyhow::Result<bool> {
         Ok(this.timed_out)
+    }
+
+    /// Who answered as themselves, or None.
+    #[starlark(attribute)]
+    fn by(this: &WaitResult) -> anyhow::Result<NoneOr<String>> {
+        Ok(NoneOr::from_option(this.by.clone()))
     }
 
     /// Why there is no answer, or None where `ok`.

@@ -10,6 +10,8 @@ pub mod protocol;
 
 use crate::evaluate::evaluate;
 use crate::limits::{BUNDLE_BYTES, WORKER_STACK_BYTES};
+use crate::testing::simulate::simulate;
+use crate::testing::suite::run_tests;
 use crate::worker::cache::Cache;
 use crate::worker::protocol::{Answer, Request, read_frame, write_frame};
 use std::io::{BufReader, Read, Write};
@@ -68,6 +70,8 @@ pub fn serve(mut input: impl Read, mut output: impl Write) -> std::io::Result<()
 pub fn answer(cache: &mut Cache, request: Request) -> Answer {
     match request {
         Request::Check { bundle } => Answer::Checked(crate::check::check(&bundle)),
+        Request::Test { bundle, files, only } => Answer::Tested(run_tests(&bundle, &files, only.as_deref())),
+        Request::Simulate { bundle, input, answers } => Answer::Simulated(simulate(&bundle, &input, &answers)),
         Request::Evaluate(mut request) => {
             if let Some(bundle) = request.bundle.take() {
                 let digest = bundle.digest();

@@ -4,7 +4,11 @@ use crate::bundle::Bundle;
 use crate::check::CheckReport;
 use crate::evaluate::{EvaluateRequest, Evaluated};
 use crate::limits::FRAME_BYTES;
+use crate::testing::simulate::Answers;
+use crate::testing::{Simulation, TestReport};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
 use std::io::{Error, ErrorKind, Read, Result, Write};
 
 /// To a worker.
@@ -18,6 +22,24 @@ pub enum Request {
     },
     /// Evaluate a run.
     Evaluate(EvaluateRequest),
+    /// Run test files.
+    Test {
+        /// The flow.
+        bundle: Bundle,
+        /// Test files by name.
+        files: BTreeMap<String, String>,
+        /// Only tests whose names contain this.
+        only: Option<String>,
+    },
+    /// Run a flow by canned answers.
+    Simulate {
+        /// The flow.
+        bundle: Bundle,
+        /// Input of the run.
+        input: Value,
+        /// Canned answers by step.
+        answers: Answers,
+    },
 }
 
 /// From a worker: one to each request, in order.
@@ -28,6 +50,10 @@ pub enum Answer {
     Checked(CheckReport),
     /// To `Evaluate`.
     Evaluated(Evaluated),
+    /// To `Test`.
+    Tested(TestReport),
+    /// To `Simulate`; or why it could not begin.
+    Simulated(std::result::Result<Simulation, String>),
     /// To `Evaluate` without a bundle, by a worker that does not know the digest: ask again with the bundle.
     NeedBundle,
     /// The request could not be read: a bug of the caller.

@@ -4,9 +4,12 @@ mod bounds;
 mod calls;
 mod check;
 mod diagnostics;
+mod durable;
 mod handles;
+mod recorded;
 mod replay;
 mod support;
+mod testing;
 
 /// Not a test: the program that the tests start as their worker (see `support::spawn`). Does nothing otherwise.
 #[test]

@@ -1,7 +1,7 @@
 //! `sortie flow check`: offline, in a child process, since a source can end the process it is checked in.
 
+use super::worker;
 use crate::cli::context::Context;
-use crate::cli::limits::CHECK_MS;
 use crate::cli::output::Done;
 use crate::envelope::{Next, Problem, Success};
 use crate::error_code::ErrorCode;
@@ -10,11 +10,8 @@ use clap::Args;
 use serde_json::json;
 use sortie_flow::bundle::Bundle;
 use sortie_flow::check::CheckReport;
-use sortie_flow::client::{CallResult, Worker};
 use sortie_flow::worker::protocol::{Answer, Request};
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::Duration;
 
 #[derive(Args)]
 #[command(after_help = "Exits with 1 where there is an error; warnings alone are fine. Needs no server.
@@ -56,19 +53,8 @@ pub fn read(path: &Path) -> Result<Bundle, Problem> {
 /// # Errors
 /// `flow_invalid` where the child did not survive the bundle.
 pub fn checked(bundle: &Bundle) -> Result<CheckReport, Problem> {
-    let failed = |error: String| Problem::new(ErrorCode::Failed, format!("the flow could not be checked: {error}"));
-    let program = std::env::current_exe().map_err(|error| failed(error.to_string()))?;
-    let mut command = Command::new(program);
-    command.arg("flow-worker").env_clear();
-    let mut worker = Worker::spawn(command).map_err(|error| failed(error.to_string()))?;
-    match worker.call(&Request::Check { bundle: bundle.clone() }, Duration::from_millis(CHECK_MS)) {
-        CallResult::Answer(answer) => match *answer {
-            Answer::Checked(report) => Ok(report),
-            other => Err(failed(format!("the worker answered {other:?}"))),
-        },
-        CallResult::Died(death) => Err(Problem::new(ErrorCode::FlowInvalid, death.hint)),
-        CallResult::TimedOut => {
-            Err(Problem::new(ErrorCode::FlowInvalid, format!("checking the flow took longer than {} s", CHECK_MS / 1_000)))
-        }
+    match worker::ask(&Request::Check { bundle: bundle.clone() })? {
+        Answer::Checked(report) => Ok(report),
+        other => Err(Problem::new(ErrorCode::Failed, format!("the worker answered {other:?}"))),
     }
 }

@@ -3,6 +3,9 @@
 pub mod check;
 mod push;
 mod show;
+mod simulate;
+mod test;
+mod worker;
 
 use super::context::Context;
 use super::output::Done;
@@ -13,6 +16,10 @@ use clap::Subcommand;
 pub enum FlowCommand {
     /// Find what is wrong with a flow, offline: file, line and caret for each error
     Check(check::CheckArgs),
+    /// Run the test files of a flow, offline and in virtual time
+    Test(test::TestArgs),
+    /// Run a flow by canned answers and show what happens when, offline
+    Simulate(simulate::SimulateArgs),
     /// Send a flow to the server as its draft
     Push(push::PushArgs),
     /// Make the draft the next release, and run that from now on
@@ -28,6 +35,8 @@ pub enum FlowCommand {
 pub async fn run(command: FlowCommand, context: &Context) -> Result<Done, Problem> {
     match command {
         FlowCommand::Check(args) => check::run(&args, context),
+        FlowCommand::Test(args) => test::run(&args, context),
+        FlowCommand::Simulate(args) => simulate::run(&args, context),
         FlowCommand::Push(args) => push::push(args, context).await,
         FlowCommand::Release(args) => push::release(args, context).await,
         FlowCommand::List => show::list(context).await,
