@@ -36,3 +36,5 @@ pub const SCHEMAS: usize = 256;
 const _: () = assert!(ASK_MS + STOP_WAIT_MS < LEASE_MS);
 /// A difference between the system's clock and ours that is worth a line in the log, in milliseconds.
 pub const CLOCK_JUMP_MS: i64 = 2_000;
+/// Between two looks for held launches that a change of hosts lets go, in milliseconds; the end of an attempt lets go at once.
+pub const HELD_CHECK_MS: u64 = 60_000;

@@ -6,7 +6,7 @@ use super::work::NotDone;
 use crate::failpoint;
 use crate::launcher::{AskError, Sent};
 use crate::limits;
-use sortie_core::call::{CallSpec, HostSelector, JobSpec};
+use sortie_core::call::{CallSpec, JobSpec};
 use sortie_core::decide::Reply as Decision;
 use sortie_core::event::EventBody;
 use sortie_core::failure::{Failure, FailureKind};
@@ -34,21 +34,27 @@ impl Driver {
             delivered?;
             Ok(())
         };
-        let chosen = match &attempt.handed {
-            Some(handed) => self.parts().store.host(&handed.host).await?.ok_or_else(|| format!("host `{}` was removed", handed.host)),
-            None => self.choose(&job.on).await?,
-        };
-        let host = match chosen {
-            Ok(host) => host,
+        let hosts = match self.hosts_for(&attempt, &job.on).await? {
+            Ok(hosts) => hosts,
             Err(message) => return finish(LaunchOutcome::Refused(Failure::new(FailureKind::NoHost, message))).await,
         };
         let text = spec(&run, &step, &job, &attempt);
-        let handed = self.hand(&host.name, &text, &attempt);
-        failpoint::hit("attempt_scheduled");
-        let starting = InputBody::LaunchStarting { attempt: id.clone(), handed, slots: None };
-        let Decision::Launch(attempt) = self.deliver(scope(), starting).await?.reply else {
-            return Ok(self.parts().store.finish(claim.clone()).await?);
-        };
+        let mut begun = None;
+        for host in hosts {
+            let handed = self.hand(&host.name, &text, &attempt);
+            failpoint::hit("attempt_scheduled");
+            let starting = InputBody::LaunchStarting { attempt: id.clone(), handed, slots: host.slots };
+            match self.deliver(scope(), starting).await?.reply {
+                Decision::Launch(attempt) => {
+                    begun = Some((host, attempt));
+                    break;
+                }
+                // Somebody else was quicker.
+                Decision::NoSlot => {}
+                _ => return Ok(self.parts().store.finish(claim.clone()).await?),
+            }
+        }
+        let Some((host, attempt)) = begun else { return self.hold_launch(claim, &attempt, &job.on).await };
         failpoint::hit("attempt_launching");
         let Some(handed) = &attempt.handed else { return Err(NotDone::Never("a launching attempt without claims".to_owned())) };
         let refused = |message: String| LaunchOutcome::Refused(Failure::new(FailureKind::Refused, message));
@@ -138,24 +144,6 @@ impl Driver {
         match self.parts().store.event(run, step.spec_seq).await?.map(|event| event.body) {
             Some(EventBody::StepScheduled { spec: CallSpec::Job(job), .. }) => Ok(job),
             _ => Err(NotDone::Never(format!("event {} of {run} is not the schedule of a job", step.spec_seq))),
-        }
-    }
-
-    /// The host that a job names, or the least loaded one with the label it names.
-    async fn choose(&self, on: &HostSelector) -> Result<Result<Host, String>, NotDone> {
-        match on {
-            HostSelector::Name(name) => {
-                let found = self.parts().store.host(name).await?;
-                Ok(found.ok_or_else(|| format!("there is no host `{name}`; add it with `sortie host add {name} ...`")))
-            }
-            HostSelector::Label(label) => {
-                let hosts = self.parts().store.hosts().await?;
-                let open = self.parts().store.open_attempts().await?;
-                let load =
-                    |host: &Host| open.iter().filter(|(_, row)| row.handed.as_ref().is_some_and(|handed| handed.host == host.name)).count();
-                let best = hosts.into_iter().filter(|host| host.labels.contains(label)).min_by_key(load);
-                Ok(best.ok_or_else(|| format!("no host has the label `{label}`")))
-            }
         }
     }
 

@@ -8,6 +8,7 @@ mod evaluators;
 mod handed;
 mod hosts;
 mod links;
+mod slots;
 mod work;
 
 pub use evaluators::Evaluators;

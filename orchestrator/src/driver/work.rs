@@ -43,6 +43,7 @@ impl Driver {
         for class in WorkClass::ALL {
             loops.spawn(self.clone().run_class(class));
         }
+        loops.spawn(self.clone().watch_held());
         loops
     }
 

@@ -42,6 +42,9 @@ UPDATE due SET due_at = 9223372036854775807, asked_at = NULL, fence = 0, held_fo
 WHERE run_no = (SELECT run.run_no FROM run WHERE run.id = ?1) AND key = ?2 AND fence = ?3 AND fence > 0;
 -- name: release
 UPDATE due SET due_at = ?3, held_for = NULL WHERE run_no = ?1 AND key = ?2;
+-- name: release_all
+UPDATE due SET due_at = ?2, held_for = NULL WHERE (run_no, key) IN (
+    SELECT run_no, key FROM due INDEXED BY due_held WHERE held_for IS NOT NULL AND held_for = ?1 LIMIT ?3);
 -- name: held_rank
 SELECT rank FROM due INDEXED BY due_held WHERE held_for IS NOT NULL AND held_for = ?1 ORDER BY rank LIMIT 1;
 -- name: held_flow

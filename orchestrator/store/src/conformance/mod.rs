@@ -21,11 +21,13 @@ mod deliver;
 mod due;
 mod flows;
 mod hosts;
+mod lists;
 mod operations;
 mod reads;
 mod requests;
 mod resources;
 mod triggers;
+mod turns;
 mod vault;
 pub mod world;
 
@@ -66,6 +68,19 @@ pub async fn run_all(fresh: impl AsyncFn() -> Arc<dyn Store>) {
         flows::a_draft_needs_its_base,
         flows::releases_are_numbered_and_live,
         requests::the_first_answer_stands,
+        turns::a_flood_of_one_flow_does_not_starve_another,
+        turns::a_higher_priority_goes_first,
+        turns::a_launch_without_a_slot_waits_for_the_end_of_another,
+        turns::a_slot_that_was_freed_meanwhile_is_not_waited_for,
+        turns::a_held_launch_of_a_cancelled_run_is_gone,
+        turns::queued_runs_start_one_after_another,
+        turns::drained_runs_start_when_older_releases_are_done,
+        lists::failures_are_found_and_counted_by_kind_and_time,
+        lists::runs_are_found_by_what_started_them,
+        lists::runs_since_a_time_are_found,
+        lists::the_oldest_waits_come_first_and_go_when_answered,
+        lists::the_chain_of_a_journal_is_verified_and_its_past_shown,
+        lists::an_evaluation_sees_reports_and_what_it_may_reuse,
     );
     vault::all(fresh).await;
     resources::all(fresh).await;

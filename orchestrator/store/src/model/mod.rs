@@ -178,6 +178,61 @@ pub struct RunFilter {
     pub limit: usize,
 }
 
+/// What a launch that has no slot waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HeldPlace {
+    /// `name:HOST` or `label:LABEL`.
+    pub on: String,
+    /// Its place among those that wait for the same, from 1; others may go first where their flow's turn comes earlier.
+    pub place: u64,
+}
+
+/// How many launches wait for a slot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HeldCount {
+    /// `name:HOST` or `label:LABEL`.
+    pub on: String,
+    /// How many, counted up to [`crate::limits::BACKLOG`].
+    pub launches: u64,
+}
+
+/// What a queued run waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct QueuePlace {
+    /// Runs with the same limit that have started and are not over.
+    pub running: u32,
+    /// One of those.
+    pub running_run: Option<RunId>,
+    /// Its place among the queued ones, from 1; 0 for a run without a limit.
+    pub place: u32,
+    /// Whether runs of an older release are open that it waits for.
+    pub older: bool,
+}
+
+/// How many runs of a flow have failed for a reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FailureCount {
+    /// Why.
+    pub kind: FailureKind,
+    /// Name of the flow.
+    pub flow: String,
+    /// How many, at least one.
+    pub runs: u64,
+}
+
+/// A step that waits for somebody outside.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OpenWait {
+    /// Its run.
+    pub run: RunId,
+    /// The flow of that.
+    pub flow: String,
+    /// The step.
+    pub step: Step,
+    /// Since when it waits.
+    pub since: Ms,
+}
+
 /// An external wait.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WaitRow {

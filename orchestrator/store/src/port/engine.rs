@@ -2,6 +2,7 @@
 
 use super::Fut;
 use crate::model::{AdvanceLoad, Beat, BeatReply, Claim, Delivered, Delivery};
+use sortie_core::call::HostSelector;
 use sortie_core::effect::WorkClass;
 use sortie_core::ids::{Ms, RunId};
 
@@ -31,4 +32,9 @@ pub trait Engine: Send + Sync {
     /// The claim to evaluate a run was given up for a reason that is not the run's: no worker could be started. Every other claim
     /// that is never answered counts among the run's `crashes`, until one is.
     fn forgive_advance(&self, run: &RunId, advance_fence: u64) -> Fut<'_, ()>;
+    /// Set a claimed launch aside until an attempt on a fitting host is over: then, in the same transaction, the launch that is next
+    /// by priority and in turns between flows becomes due. False where a slot is free by now, or no host fits: it is due at once.
+    fn hold(&self, claim: Claim, on: &HostSelector, now: Ms) -> Fut<'_, bool>;
+    /// Let go the held launches that no end of an attempt will: hosts were added, changed or removed. How many were.
+    fn release_held(&self, now: Ms) -> Fut<'_, u64>;
 }

@@ -1,9 +1,11 @@
 //! What is read of runs.
 
 use super::Fut;
-use crate::model::{Beat, CallbackRow, Claim, RunCount, RunFilter, RunRow, WaitRow};
+use crate::model::{
+    Beat, CallbackRow, Claim, FailureCount, HeldCount, HeldPlace, OpenWait, QueuePlace, RunCount, RunFilter, RunRow, WaitRow,
+};
 use sortie_core::event::Event;
-use sortie_core::ids::{AttemptId, RunId, WaitId};
+use sortie_core::ids::{AttemptId, Ms, RunId, WaitId};
 use sortie_core::view::{Attempt, Step};
 use std::collections::BTreeMap;
 
@@ -35,4 +37,23 @@ pub trait Reads: Send + Sync {
     fn due(&self, run: &RunId) -> Fut<'_, Vec<Claim>>;
     /// Attempts that are not over, by host.
     fn open_attempts(&self) -> Fut<'_, Vec<(RunId, Attempt)>>;
+    /// Events numbered above `after`, up to and with `until`, at most `limit`: the history as it was then.
+    fn history_until(&self, run: &RunId, after: u64, until: u64, limit: usize) -> Fut<'_, Vec<Event>>;
+    /// What a queued run waits for; `None` for one that is not queued.
+    fn queue_place(&self, run: &RunId) -> Fut<'_, Option<QueuePlace>>;
+    /// What the launch of an attempt waits for, where it waits for a slot of a host.
+    fn held_place(&self, run: &RunId, attempt: &AttemptId) -> Fut<'_, Option<HeldPlace>>;
+    /// How many launches wait for a slot, by what they wait for.
+    fn held_counts(&self) -> Fut<'_, Vec<HeldCount>>;
+    /// How many attempts hold a slot of each host, where there are any.
+    fn host_loads(&self) -> Fut<'_, BTreeMap<String, u32>>;
+    /// Runs that failed or were set aside at this time or later, by kind and flow.
+    fn failure_counts(&self, since: Ms) -> Fut<'_, Vec<FailureCount>>;
+    /// Steps that have waited the longest for somebody outside.
+    fn oldest_waits(&self, limit: usize) -> Fut<'_, Vec<OpenWait>>;
+    /// Running runs that were made after this one, oldest first, for a sweep over all.
+    fn sweep(&self, after: Option<&RunId>, limit: usize) -> Fut<'_, Vec<RunId>>;
+    /// Whether the digest over the events of a run is the one that was made as they were appended, as hex (I8).
+    /// [`crate::StoreError::Unusable`] where it is another: events were changed, left out or put in between.
+    fn verify_journal(&self, run: &RunId) -> Fut<'_, Option<String>>;
 }

@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use sortie_core::ids::{AttemptId, RunId};
 use sortie_core::state::{AttemptState, StopReason};
 use sortie_core::view::Attempt;
+use std::collections::BTreeMap;
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Attempt> {
     Ok(Attempt {
@@ -120,4 +121,9 @@ pub(super) fn open_on_host(db: &Connection, host: &str) -> rusqlite::Result<u64>
 /// How many other attempts hold a slot of a host.
 pub(super) fn others_on_host(db: &Connection, host: &str, run_no: RunNo, fence: u64) -> rusqlite::Result<u32> {
     db.prepare_cached(sqlite!("attempt", "others_on_host"))?.query_row(params![host, run_no, fence], |row| row.get(0))
+}
+
+/// How many attempts hold a slot of each host.
+pub(super) fn loads(db: &Connection) -> rusqlite::Result<BTreeMap<String, u32>> {
+    db.prepare_cached(sqlite!("attempt", "loads"))?.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
 }

@@ -1,29 +1,31 @@
 //! One decision in one transaction: load the rows of the scope, plan, write the plan.
 
+use super::due::Turns;
 use super::run::RunNo;
 use super::triggers::outside_event;
-use super::{attempt, beat, callback, due, event, run, step};
-use crate::deliver::{Plan, plan};
+use super::{attempt, beat, callback, due, event, host, run, step};
+use crate::deliver::{Change, Plan, plan};
 use crate::error::StoreError;
 use crate::model::{Delivered, Delivery};
 use rusqlite::Connection;
 use sortie_core::decide::Refusal;
+use sortie_core::effect::WorkClass;
 use sortie_core::ids::{AttemptId, Ms, RunId, WaitId};
 use sortie_core::input::{InputBody, Scope};
 use sortie_core::view::{Attempt, Room, RunHead, Step, StepKind, View};
 
 /// Decide and write. The claim that it answers goes first, so that the decision may ask for the same work again.
-pub(super) fn deliver(db: &Connection, delivery: Delivery) -> Result<Delivered, StoreError> {
+pub(super) fn deliver(db: &Connection, turns: &Turns, delivery: Delivery) -> Result<Delivered, StoreError> {
     if let Some(claim) = &delivery.done {
         due::finish(db, claim)?;
     }
     let at = delivery.input.at;
     let (run_no, view) = load(db, &delivery)?;
     let plan = plan(view, delivery)?;
-    write(db, run_no, plan, at)
+    write(db, turns, run_no, plan, at)
 }
 
-fn write(db: &Connection, run_no: Option<RunNo>, plan: Plan, at: Ms) -> Result<Delivered, StoreError> {
+fn write(db: &Connection, turns: &Turns, run_no: Option<RunNo>, mut plan: Plan, at: Ms) -> Result<Delivered, StoreError> {
     let run_no = match (&plan.head, run_no) {
         (Some(change), run_no) => {
             let events = event::prepare(db, &plan.delivered.run, run_no, &plan.events)?;
@@ -47,7 +49,24 @@ fn write(db: &Connection, run_no: Option<RunNo>, plan: Plan, at: Ms) -> Result<D
     if let Some((record, body)) = &plan.callback {
         callback::remember(db, run_no, plan.delivered.seq, record, body.as_deref())?;
     }
+    if free_slots(db, turns, &plan.attempts, at)? {
+        plan.delivered.due.push((WorkClass::Launch, at));
+    }
     Ok(plan.delivered)
+}
+
+/// Attempts that are over free their slots: for each, the held launch that is next becomes due. Whether one did.
+fn free_slots(db: &Connection, turns: &Turns, changes: &[Change<Attempt>], at: Ms) -> Result<bool, StoreError> {
+    let mut any = false;
+    for change in changes {
+        let Change::Update { before, after } = change else { continue };
+        if let Some(handed) = after.handed.as_ref().filter(|_| after.state.is_over() && !before.state.is_over())
+            && let Some(host) = host::get(db, &handed.host)?.filter(|host| host.slots.is_some())
+        {
+            any |= due::release_next(db, turns, &host, at)?;
+        }
+    }
+    Ok(any)
 }
 
 /// The rows that a scope names, and what else the input is decided from.

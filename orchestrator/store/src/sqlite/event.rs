@@ -1,8 +1,9 @@
 //! The journal.
 
 use super::codec::bad;
-use super::run::RunNo;
+use super::run::{self, RunNo};
 use crate::chain::{self, Chain};
+use crate::error::StoreError;
 use crate::sql::sqlite;
 use rusqlite::types::Type;
 use rusqlite::{Connection, Error, OptionalExtension, Row, params};
@@ -64,6 +65,17 @@ pub(super) fn chain_of(db: &Connection, id: &RunId, run_no: RunNo, seq: u64) -> 
         chain = chain::next(&chain, row.get(0)?, row.get(1)?, text(2)?, text(3)?);
     }
     Ok(chain)
+}
+
+/// The digest over the events of a run, where it is the stored one or there is none yet.
+pub(super) fn verify(db: &Connection, id: &RunId, run_no: RunNo) -> Result<Option<String>, StoreError> {
+    let (_, head) = run::by_number(db, run_no)?;
+    let stored: Option<Chain> = db.prepare_cached(sqlite!("run", "chain"))?.query_row([run_no], |row| row.get(0))?;
+    let made = chain_of(db, id, run_no, head.seq)?;
+    match stored {
+        Some(stored) if stored != made => Err(StoreError::Unusable(format!("the events of {id} are not those that were appended"))),
+        _ => Ok(Some(chain::hex(&made))),
+    }
 }
 
 /// Append events that were made ready.

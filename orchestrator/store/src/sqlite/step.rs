@@ -4,6 +4,7 @@ use super::codec::{Id, bad, json, to_json};
 use super::run::RunNo;
 use crate::deliver::Change;
 use crate::error::StoreError;
+use crate::model::OpenWait;
 use crate::sql::sqlite;
 use rusqlite::types::{FromSqlError, Type};
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -134,12 +135,12 @@ pub(super) fn of_wait(db: &Connection, wait: &WaitId) -> rusqlite::Result<Option
     db.prepare_cached(sqlite!("step", "of_wait"))?.query_row([wait.blob()], |row| Ok((row.get(COLUMNS)?, read(row)?))).optional()
 }
 
-/// A step that waits for somebody outside: its run, the flow of that, and since when.
-pub(super) type Opened = (RunId, String, Step, Ms);
-
 /// Steps that have waited the longest for somebody outside.
-pub(super) fn oldest_open(db: &Connection, limit: usize) -> rusqlite::Result<Vec<Opened>> {
+pub(super) fn oldest_open(db: &Connection, limit: usize) -> rusqlite::Result<Vec<OpenWait>> {
     db.prepare_cached(sqlite!("step", "oldest_open"))?
-        .query_map([limit], |row| Ok((RunId::at(row, COLUMNS)?, row.get(COLUMNS + 1)?, read(row)?, row.get(COLUMNS + 2)?)))?
+        .query_map([limit], |row| {
+            let (run, flow) = (RunId::at(row, COLUMNS)?, row.get(COLUMNS + 1)?);
+            Ok(OpenWait { run, flow, step: read(row)?, since: row.get(COLUMNS + 2)? })
+        })?
         .collect()
 }

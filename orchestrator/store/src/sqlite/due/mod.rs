@@ -1,8 +1,10 @@
 //! Due work: claims by lease and fence.
 
 mod fair;
+mod held;
 mod turns;
 
+pub(super) use held::{counts as held_counts, hold, place as held_place, release_fitting, release_next};
 pub(super) use turns::Turns;
 
 use super::codec::Id;

@@ -3,13 +3,15 @@
 use crate::model::{AdvanceLoad, Beat, BeatReply, Claim, Delivered, Delivery};
 use crate::port::{Engine, Fut};
 use crate::sqlite::{SqliteStore, advance, beat, deliver, due, run};
+use sortie_core::call::HostSelector;
 use sortie_core::effect::WorkClass;
 use sortie_core::ids::{Ms, RunId};
 use std::sync::Arc;
 
 impl Engine for SqliteStore {
     fn deliver(&self, delivery: Delivery) -> Fut<'_, Delivered> {
-        self.write(move |db| deliver::deliver(db, delivery))
+        let turns = Arc::clone(&self.turns);
+        self.write(move |db| deliver::deliver(db, &turns, delivery))
     }
 
     fn beat(&self, beat: Beat) -> Fut<'_, BeatReply> {
@@ -49,5 +51,15 @@ impl Engine for SqliteStore {
     fn forgive_advance(&self, run: &RunId, advance_fence: u64) -> Fut<'_, ()> {
         let id = run.clone();
         self.write(move |db| Ok(run::forgive_advance(db, &id, advance_fence)?))
+    }
+
+    fn hold(&self, claim: Claim, on: &HostSelector, now: Ms) -> Fut<'_, bool> {
+        let on = on.clone();
+        self.write(move |db| due::hold(db, &claim, &on, now))
+    }
+
+    fn release_held(&self, now: Ms) -> Fut<'_, u64> {
+        let turns = Arc::clone(&self.turns);
+        self.write(move |db| Ok(due::release_fitting(db, &turns, now)?))
     }
 }

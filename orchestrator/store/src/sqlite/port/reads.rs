@@ -2,11 +2,14 @@
 
 use crate::error::StoreError;
 use crate::limits;
-use crate::model::{Beat, CallbackRow, Claim, RunCount, RunFilter, RunRow, WaitRow};
+use crate::model::{
+    Beat, CallbackRow, Claim, FailureCount, HeldCount, HeldPlace, OpenWait, QueuePlace, RunCount, RunFilter, RunRow, WaitRow,
+};
 use crate::port::{Fut, Reads};
 use crate::sqlite::{SqliteStore, attempt, beat, callback, due, event, run, step, wait};
+use sortie_core::effect::Work;
 use sortie_core::event::Event;
-use sortie_core::ids::{AttemptId, RunId, WaitId};
+use sortie_core::ids::{AttemptId, Ms, RunId, WaitId};
 use sortie_core::view::{Attempt, Step};
 use std::collections::BTreeMap;
 
@@ -74,5 +77,44 @@ impl Reads for SqliteStore {
 
     fn open_attempts(&self) -> Fut<'_, Vec<(RunId, Attempt)>> {
         self.read(|db| Ok(attempt::open(db)?))
+    }
+
+    fn history_until(&self, run: &RunId, after: u64, until: u64, limit: usize) -> Fut<'_, Vec<Event>> {
+        self.read_of(run, move |db, run_no| Ok(event::range(db, run_no, after, until, limit.min(limits::HISTORY_PAGE))?))
+    }
+
+    fn queue_place(&self, run: &RunId) -> Fut<'_, Option<QueuePlace>> {
+        self.read_of(run, |db, run_no| Ok(run::queue_place(db, run_no)?))
+    }
+
+    fn held_place(&self, run: &RunId, attempt: &AttemptId) -> Fut<'_, Option<HeldPlace>> {
+        let key = Work::Launch(attempt.clone()).key();
+        self.read_of(run, move |db, run_no| Ok(due::held_place(db, run_no, &key)?))
+    }
+
+    fn held_counts(&self) -> Fut<'_, Vec<HeldCount>> {
+        self.read(|db| Ok(due::held_counts(db)?))
+    }
+
+    fn host_loads(&self) -> Fut<'_, BTreeMap<String, u32>> {
+        self.look(|db| Ok(attempt::loads(db)?))
+    }
+
+    fn failure_counts(&self, since: Ms) -> Fut<'_, Vec<FailureCount>> {
+        self.read(move |db| Ok(run::failure_counts(db, since)?))
+    }
+
+    fn oldest_waits(&self, limit: usize) -> Fut<'_, Vec<OpenWait>> {
+        self.read(move |db| Ok(step::oldest_open(db, limit.min(limits::RUNS_PAGE))?))
+    }
+
+    fn sweep(&self, after: Option<&RunId>, limit: usize) -> Fut<'_, Vec<RunId>> {
+        let after = after.cloned();
+        self.read(move |db| run::sweep(db, after.as_ref(), limit.min(limits::RUNS_PAGE)))
+    }
+
+    fn verify_journal(&self, run: &RunId) -> Fut<'_, Option<String>> {
+        let id = run.clone();
+        self.read_of(run, move |db, run_no| event::verify(db, &id, run_no))
     }
 }

@@ -10,6 +10,7 @@ use crate::sqlite::SqliteStore;
 use crate::sqlite::triggers::{fire, hook_delivery, link, live, outside_event, schedule};
 use sortie_core::ids::{Ms, RunId};
 use sortie_core::view::RunHead;
+use std::sync::Arc;
 
 impl Triggers for SqliteStore {
     fn release_draft(&self, live: GoLive, notes: &str) -> Fut<'_, ReleaseRow> {
@@ -133,7 +134,8 @@ impl Triggers for SqliteStore {
     }
 
     fn deliver_while(&self, claim: Claim, delivery: Delivery) -> Fut<'_, Delivered> {
-        self.write(move |db| link::deliver_while(db, &claim, delivery))
+        let turns = Arc::clone(&self.turns);
+        self.write(move |db| link::deliver_while(db, &turns, &claim, delivery))
     }
 
     fn child_or_never(&self, parent: &RunId, call: u32, child: &RunId) -> Fut<'_, Option<RunHead>> {

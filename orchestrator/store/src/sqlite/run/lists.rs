@@ -3,11 +3,13 @@
 use super::{RunNo, number, read};
 use crate::error::StoreError;
 use crate::limits;
-use crate::model::{RunCount, RunFilter, RunRow};
+use crate::model::{FailureCount, RunCount, RunFilter, RunRow};
 use crate::sql::sqlite;
 use crate::sqlite::codec::Id;
 use rusqlite::{Connection, OptionalExtension, params};
-use sortie_core::ids::Ms;
+use sortie_core::failure::FailureKind;
+use sortie_core::ids::{Ms, RunId};
+use sortie_core::state::RunState;
 
 /// A page of a list, newest first. The rarest of what is asked for is searched, the rest is looked at.
 pub(in crate::sqlite) fn page(db: &Connection, filter: &RunFilter) -> Result<Vec<RunRow>, StoreError> {
@@ -79,4 +81,25 @@ pub(in crate::sqlite) fn counts(db: &Connection) -> rusqlite::Result<Vec<RunCoun
     db.prepare_cached(sqlite!("run_count", "all"))?
         .query_map([], |row| Ok(RunCount { flow: row.get(0)?, state: row.get(1)?, runs: row.get(2)? }))?
         .collect()
+}
+
+/// Runs that failed since a time, by kind and flow.
+pub(in crate::sqlite) fn failure_counts(db: &Connection, since: Ms) -> rusqlite::Result<Vec<FailureCount>> {
+    let mut statement = db.prepare_cached(sqlite!("run", "failures"))?;
+    let mut counts = Vec::new();
+    for kind in FailureKind::ALL.iter().copied() {
+        let rows =
+            statement.query_map(params![kind.as_str(), since], |row| Ok(FailureCount { kind, flow: row.get(0)?, runs: row.get(1)? }))?;
+        counts.extend(rows.collect::<rusqlite::Result<Vec<_>>>()?);
+    }
+    Ok(counts)
+}
+
+/// Running runs after one, oldest first.
+pub(in crate::sqlite) fn sweep(db: &Connection, after: Option<&RunId>, limit: usize) -> Result<Vec<RunId>, StoreError> {
+    // One that is gone meanwhile: the sweep begins anew.
+    let after = after.map_or(Ok(None), |id| number(db, id))?.unwrap_or(RunNo::MIN);
+    let mut statement = db.prepare_cached(sqlite!("run", "sweep"))?;
+    let rows = statement.query_map(params![RunState::Running.as_str(), after, limit], |row| RunId::at(row, 0))?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
 }

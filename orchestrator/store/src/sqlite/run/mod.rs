@@ -4,8 +4,8 @@ mod lists;
 mod place;
 mod write;
 
-pub(super) use lists::{counts, page};
-pub(super) use place::{drained, is_needed, next_of_limit, room};
+pub(super) use lists::{counts, failure_counts, page, sweep};
+pub(super) use place::{drained, is_needed, next_of_limit, queue_place, room};
 pub(super) use write::write;
 
 use super::codec::{Id, json_or_null, variant_or_null, word};

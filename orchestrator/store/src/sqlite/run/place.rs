@@ -1,11 +1,14 @@
 //! Who else has the same limit, and who is next.
 
-use super::RunNo;
+use super::{RunNo, by_number};
+use crate::limits;
+use crate::model::QueuePlace;
 use crate::sql::sqlite;
 use crate::sqlite::codec::Id;
 use rusqlite::{Connection, OptionalExtension, params};
 use sortie_core::ids::RunId;
 use sortie_core::plan::RunPlan;
+use sortie_core::state::RunState;
 use sortie_core::view::Room;
 
 /// Who else there is for a run with this plan; `run_no` is after all others where it is not made yet.
@@ -18,10 +21,7 @@ pub(in crate::sqlite) fn room(db: &Connection, run_no: Option<RunNo>, flow: &str
         room.running = db.prepare_cached(sqlite!("run", "running_of_limit"))?.query_row(params![limit.key, bound], |row| row.get(0))?;
         room.running_run =
             db.prepare_cached(sqlite!("run", "one_of_limit"))?.query_row([&limit.key], |row| RunId::at(row, 0)).optional()?;
-        room.ahead = db
-            .prepare_cached(sqlite!("run", "ahead_of_limit"))?
-            .query_map(params![limit.key, plan.priority, run_no.unwrap_or(RunNo::MAX), bound], |row| row.get::<_, u32>(0))?
-            .sum::<rusqlite::Result<u32>>()?;
+        room.ahead = ahead(db, &limit.key, plan.priority, run_no.unwrap_or(RunNo::MAX), bound as usize)?;
     }
     if plan.after_older && release > 0 {
         room.older = db.prepare_cached(sqlite!("run", "older_open"))?.query_row(params![flow, release, 1], |row| row.get(0))?;
@@ -45,4 +45,25 @@ pub(in crate::sqlite) fn drained(db: &Connection, flow: &str) -> rusqlite::Resul
 pub(in crate::sqlite) fn is_needed(db: &Connection, id: &RunId) -> rusqlite::Result<bool> {
     let id = id.blob();
     Ok(db.prepare_cached(sqlite!("run", "open_child"))?.exists([&id])? || db.prepare_cached(sqlite!("run", "open_fork"))?.exists([&id])?)
+}
+
+/// What a queued run waits for.
+pub(in crate::sqlite) fn queue_place(db: &Connection, run_no: RunNo) -> rusqlite::Result<Option<QueuePlace>> {
+    let (_, head) = by_number(db, run_no)?;
+    if head.state != RunState::Queued {
+        return Ok(None);
+    }
+    let room = room(db, Some(run_no), &head.flow, head.release, &head.plan)?;
+    let place = match &head.plan.limit {
+        Some(limit) => 1 + ahead(db, &limit.key, head.plan.priority, run_no, limits::BACKLOG)?,
+        None => 0,
+    };
+    Ok(Some(QueuePlace { running: room.running, running_run: room.running_run, place, older: room.older > 0 }))
+}
+
+/// Queued runs of a limit that go before this one, counted up to a bound.
+fn ahead(db: &Connection, key: &str, priority: i8, run_no: RunNo, bound: usize) -> rusqlite::Result<u32> {
+    db.prepare_cached(sqlite!("run", "ahead_of_limit"))?
+        .query_map(params![key, priority, run_no, bound], |row| row.get::<_, u32>(0))?
+        .sum::<rusqlite::Result<u32>>()
 }

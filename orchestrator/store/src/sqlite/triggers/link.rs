@@ -23,9 +23,14 @@ pub(in crate::sqlite) fn step(db: &Connection, run: &RunId, call: u32) -> Result
 }
 
 /// Decide only while a claim holds.
-pub(in crate::sqlite) fn deliver_while(db: &Connection, claim: &Claim, delivery: Delivery) -> Result<Delivered, StoreError> {
+pub(in crate::sqlite) fn deliver_while(
+    db: &Connection,
+    turns: &due::Turns,
+    claim: &Claim,
+    delivery: Delivery,
+) -> Result<Delivered, StoreError> {
     let held = db.prepare_cached(sqlite!("due", "held"))?.exists(params![claim.run.blob(), claim.work.key(), claim.fence])?;
-    if held { deliver::deliver(db, delivery) } else { Err(StoreError::Fenced) }
+    if held { deliver::deliver(db, turns, delivery) } else { Err(StoreError::Fenced) }
 }
 
 /// The child, or no child ever.
