@@ -112,6 +112,12 @@ impl World {
         Some(Claim { work: due.work.clone(), fence: self.fence })
     }
 
+    /// Put work that is due now, as somebody outside of the run does.
+    pub fn ask(&mut self, work: Work) {
+        let at = self.now;
+        self.effect(Effect::Put { work, at });
+    }
+
     /// Remove claimed work without a decision.
     pub fn finish(&mut self, claim: &Claim) {
         if self.holds(claim) {

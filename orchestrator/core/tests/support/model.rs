@@ -1,5 +1,7 @@
 //! A whole world at random: a run, its machine, a server that dies, a network that loses things.
 
+mod outside;
+
 use super::flow::{Line, evaluate_run};
 use super::rng::Rng;
 use super::vm::{Phase, Vm};
@@ -34,6 +36,7 @@ pub struct Model {
     /// Chance in a hundred that an evaluation kills its worker.
     deadly: u64,
     answers: u64,
+    outside: outside::Outside,
 }
 
 impl Model {
@@ -66,6 +69,7 @@ impl Model {
             resets: 4,
             deadly,
             answers: 0,
+            outside: outside::Outside::default(),
         }
     }
 
@@ -77,7 +81,12 @@ impl Model {
         self.faults = false;
         for _ in 0..4_000 {
             self.let_go_on();
-            if self.world.run().state.is_over() && self.pending.is_empty() && self.world.due.is_empty() && self.vm.frames.is_empty() {
+            if self.world.run().state.is_over()
+                && self.pending.is_empty()
+                && self.world.due.is_empty()
+                && self.vm.frames.is_empty()
+                && self.is_quiet_outside()
+            {
                 return self.over();
             }
             self.calm();
@@ -87,6 +96,7 @@ impl Model {
 
     fn over(&mut self) {
         assert_eq!(self.vm.running(), [], "I6: a process outlives its run");
+        self.check_outside();
         let ids: Vec<AttemptId> = self.vm.jobs.keys().cloned().collect();
         for id in &ids {
             self.post_result(id, "callback");
@@ -103,7 +113,8 @@ impl Model {
         match self.rng.below(100) {
             0..40 => self.work(),
             40..65 => self.answer_pending(),
-            65..83 => self.machine(),
+            65..75 => self.machine(),
+            75..83 => self.outside(),
             83..88 => self.pass(),
             88..92 => self.answer_wait(),
             92..94 => self.pending.clear(),
@@ -118,11 +129,12 @@ impl Model {
 
     fn calm(&mut self) {
         self.another_run();
-        match self.rng.below(10) {
+        match self.rng.below(11) {
             0..3 => self.work(),
             3..7 => self.answer_pending(),
             7 => self.machine(),
             8 => self.arrive(),
+            9 => self.outside(),
             _ => self.pass(),
         }
     }
@@ -176,7 +188,7 @@ impl Model {
                 let scope = self.world.timer_scope(&timer);
                 self.pending.push(Pending { claim, scope, body: InputBody::TimerDue(timer) });
             }
-            other => panic!("{other:?} is not in the model yet"),
+            other => self.outside_work(claim, &other),
         }
     }
 
@@ -376,7 +388,7 @@ fn random_flow(rng: &mut Rng) -> Vec<Line> {
     let mut lines = Vec::new();
     let mut open: Vec<usize> = Vec::new();
     for _ in 0..2 + rng.below(5) {
-        match rng.below(10) {
+        match rng.below(14) {
             0 => lines.push(Line::Now),
             1 if !open.is_empty() => lines.push(Line::All(std::mem::take(&mut open))),
             2 | 3 if !open.is_empty() => {
@@ -392,6 +404,10 @@ fn random_flow(rng: &mut Rng) -> Vec<Line> {
             5 => {
                 open.push(lines.len());
                 lines.push(Line::Start(sortie_core::call::CallSpec::Sleep { duration_ms: rng.below(300_000) }));
+            }
+            6..10 => {
+                open.push(lines.len());
+                lines.push(Line::Start(outside::random_call(rng)));
             }
             _ => {
                 open.push(lines.len());
