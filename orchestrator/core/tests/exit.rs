@@ -25,7 +25,8 @@ fn scene(exit: Vec<Line>) -> Scene {
 
 #[test]
 fn it_runs_after_success_cancel_and_deadline_and_the_outcome_stands() {
-    let ends: [(fn(&mut Scene), RunState); 3] = [
+    type End = fn(&mut Scene);
+    let ends: [(End, RunState); 3] = [
         (
             |scene| {
                 scene.answer(1, "a", Ok(json!(1)));

@@ -160,11 +160,17 @@ fn classify(eval: &Evaluator<'_, '_, '_>, error: &starlark::Error) -> (FailureKi
 /// The end of an evaluation. A stop that a builtin asked for stands before what the interpreter made of it.
 fn end(replay: &Replay<'_>, outcome: Outcome, compiled: &Compiled) -> End {
     let gives_up = matches!(replay.stopped(), Some(Stop::Failed { gave_up: true, .. }));
+    // What a redrive opens anew.
+    let failed_call = match replay.stopped() {
+        Some(Stop::Failed { call, .. }) => call,
+        _ => None,
+    };
     let failed = |kind: FailureKind, mut found: Diagnostic| {
         if let (None, Some(span)) = (&found.file, &compiled.run_span) {
             found = found.at(span);
         }
-        End::Failed { failure: Failure::new(kind, found.render()), gave_up: gives_up && kind == FailureKind::Check }
+        let failure = Failure { call: failed_call.filter(|_| kind == FailureKind::Check), ..Failure::new(kind, found.render()) };
+        End::Failed { failure, gave_up: gives_up && kind == FailureKind::Check }
     };
     let error = |text: String| Diagnostic::error(DiagnosticKind::Evaluation, text);
     let unmatched = |what: &str, left: String| {

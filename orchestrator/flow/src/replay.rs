@@ -33,6 +33,8 @@ pub enum Stop {
         message: String,
         /// Whether a checked step has used up its retries.
         gave_up: bool,
+        /// The checked step that failed.
+        call: Option<u32>,
     },
 }
 
@@ -207,12 +209,12 @@ impl<'j> Replay<'j> {
 
     /// Stop for good.
     pub fn fail(&self, kind: FailureKind, message: impl Into<String>) -> Halt {
-        self.stop_failed(kind, message.into(), false)
+        self.stop(Stop::Failed { kind, message: message.into(), gave_up: false, call: None })
     }
 
     /// Stop for good, and say whether a checked step has used up its retries.
-    pub fn stop_failed(&self, kind: FailureKind, message: String, gave_up: bool) -> Halt {
-        self.stop(Stop::Failed { kind, message, gave_up })
+    pub fn stop_failed(&self, kind: FailureKind, message: String, gave_up: bool, call: u32) -> Halt {
+        self.stop(Stop::Failed { kind, message, gave_up, call: Some(call) })
     }
 
     /// What the journal says about this call cannot be.

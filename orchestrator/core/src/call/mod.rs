@@ -21,7 +21,6 @@ pub(crate) const fn default_timeout() -> u64 {
 /// The arguments of one durable call. Two calls are the same when this is equal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[expect(clippy::large_enum_variant, reason = "few live at once, and a box would show in every match")]
 pub enum CallSpec {
     /// Run a command on a host.
     Job(JobSpec),

@@ -48,7 +48,8 @@ fn ended_it(draft: &Draft, call: u32) -> Result<bool, Refusal> {
     let run = draft.run()?;
     let failed = run.failure.as_ref().and_then(|failure| failure.call) == Some(call);
     let cut_off = run.ending_seq.zip(draft.step(call)?.completed_seq).is_some_and(|(ending, answered)| answered > ending);
-    Ok(matches!(run.state, RunState::Failed | RunState::Dead) && (failed || cut_off))
+    let of_body = call <= run.exit_from.unwrap_or(run.calls);
+    Ok(matches!(run.state, RunState::Failed | RunState::Dead) && of_body && (failed || cut_off))
 }
 
 fn take(draft: &mut Draft, id: &AttemptId, digest: &str, said: &ResultSaid, operator: &Operator) -> Result<(), Refusal> {

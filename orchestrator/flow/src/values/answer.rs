@@ -137,7 +137,7 @@ impl Made<'_> {
             },
         };
         let gave_up = replay.spec(self.call).is_some_and(|spec| gave_up(&spec, answer));
-        Err(replay.stop_failed(FailureKind::Check, format!("step `{}` failed: {why}", self.step), gave_up).into())
+        Err(replay.stop_failed(FailureKind::Check, format!("step `{}` failed: {why}", self.step), gave_up, self.call).into())
     }
 }
 
