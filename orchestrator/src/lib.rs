@@ -6,6 +6,7 @@ pub mod callback;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod counters;
 pub mod demo;
 pub mod driver;
 pub mod envelope;

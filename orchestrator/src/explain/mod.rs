@@ -20,6 +20,7 @@ mod tests;
 pub use advice::advice;
 pub use facts::{Facts, HostFacts, Place, Scheduled};
 pub use text::text;
+pub use words::span;
 
 use crate::clock::rfc3339;
 use crate::envelope::Next;

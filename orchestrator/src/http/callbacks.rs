@@ -155,6 +155,7 @@ pub(super) fn bare(outcome: Outcome, message: Option<&str>, retry_after_s: Optio
 
 pub(super) fn answered(response: &CallbackResponse) -> Response<Body> {
     let outcome = response.outcome();
+    crate::counters::callback(outcome);
     let status = StatusCode::from_u16(outcome.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let body = serde_json::to_string(&response.answer).unwrap_or_default();
     let mut out = json(status, body);

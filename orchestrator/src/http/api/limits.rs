@@ -40,3 +40,9 @@ pub const PURGE_RUNS: usize = 200;
 pub const VAULT_NAME_CHARS: usize = 63;
 /// Roles of one operator.
 pub const OPERATOR_ROLES: usize = 32;
+/// A launch whose host has not said for so long that the job runs is stuck, in milliseconds: far beyond the launch limit that jobs have.
+pub const STUCK_LAUNCH_MS: u64 = 600_000;
+/// Oldest waits that `status` shows, and that the age of the oldest is taken from.
+pub const OLDEST_SHOWN: usize = 5;
+/// Schedules that are due which are counted.
+pub const SCHEDULES_SHOWN: usize = 1_000;

@@ -2,7 +2,7 @@
 
 use super::token::{self, TokenDigest};
 use super::{
-    approvals, dead, explain, flows, guard, hosts, idempotency, launches, logs, operators, resources, runs, runs_control, runs_create,
+    approvals, dead, explain, flows, guard, hosts, idempotency, launches, logs, metrics, operators, resources, runs, runs_control, runs_create,
     runs_fork, runs_history, runs_tokens, status, waits,
 };
 use crate::app::App;
@@ -39,6 +39,7 @@ pub fn routes(app: &App) -> Router {
 pub(super) fn table(api: Api) -> (Router, Vec<(&'static str, &'static str)>) {
     let mut table = Table { router: Router::new(), listed: Vec::new(), api: api.clone() };
     table.get("/v1/status", status::show);
+    table.get("/metrics", metrics::show);
     table.get("/v1/hosts", hosts::list);
     table.post("/v1/hosts", hosts::add);
     table.get("/v1/hosts/{name}", hosts::show);
