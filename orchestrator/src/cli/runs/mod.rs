@@ -2,6 +2,7 @@
 
 mod control;
 mod explain;
+mod file;
 mod fork;
 mod history;
 mod logs;
@@ -24,8 +25,7 @@ pub enum RunsCommand {
     /// Runs, newest first
     List(ListArgs),
     /// One run: its state, its answer, what it waits for
-    #[command(after_help = "Example:\n  sortie runs show run_0d...")]
-    Show(RunId),
+    Show(ShowArgs),
     /// The events of a run
     History(history::HistoryArgs),
     /// Print events as they come, until the run is over
@@ -46,6 +46,10 @@ pub enum RunsCommand {
     Retry(control::RetryArgs),
     /// Make a new run that reuses what this one has done, with another input or release
     Fork(fork::ForkArgs),
+    /// Write a run to a file: its events, its flow, its callbacks
+    Export(file::ExportArgs),
+    /// See whether a flow does what the journal of a run says; changes nothing
+    Replay(file::ReplayArgs),
     /// Take a late result after all
     Adopt(control::AdoptArgs),
 }
@@ -55,6 +59,18 @@ pub enum RunsCommand {
 pub struct RunId {
     /// Id of the run, or at least 6 of its first or last characters
     pub run: String,
+}
+
+#[derive(Args)]
+#[command(after_help = "Examples:
+  sortie runs show run_0d...
+  sortie runs show run_0d... --at 12")]
+pub struct ShowArgs {
+    #[command(flatten)]
+    id: RunId,
+    /// As it was after this event of its history
+    #[arg(long, value_name = "SEQ")]
+    at: Option<u64>,
 }
 
 #[derive(Args)]
@@ -95,11 +111,17 @@ pub struct WatchArgs {
 
 /// Do it.
 pub async fn run(command: RunsCommand, context: &Context) -> Result<Done, Problem> {
+    // A file needs no server.
+    let command = match command {
+        RunsCommand::Replay(args) => return file::replay(args, context).await,
+        other => other,
+    };
     let client = Client::new(context)?;
     match command {
         RunsCommand::List(args) => list(args, &client).await,
-        RunsCommand::Show(id) => {
-            let success = client.get(format!("/v1/runs/{}", segment(&id.run))).await?;
+        RunsCommand::Show(args) => {
+            let query = query(&[("at", args.at.map(|at| at.to_string()))]);
+            let success = client.get(format!("/v1/runs/{}{query}", segment(&args.id.run))).await?;
             let text = run_text(&success.data);
             Ok(Done::new(success, text))
         }
@@ -112,6 +134,8 @@ pub async fn run(command: RunsCommand, context: &Context) -> Result<Done, Proble
         RunsCommand::Cancel(args) => control::cancel(args, &client).await,
         RunsCommand::Terminate(args) => control::terminate(args, &client).await,
         RunsCommand::Retry(args) => control::retry(args, &client).await,
+        RunsCommand::Export(args) => file::export(args, &client).await,
+        RunsCommand::Replay(args) => file::replay(args, context).await,
         RunsCommand::Fork(args) => fork::run(args, &client).await,
         RunsCommand::Adopt(args) => control::adopt(args, &client).await,
     }

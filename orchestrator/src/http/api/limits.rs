@@ -46,3 +46,5 @@ pub const STUCK_LAUNCH_MS: u64 = 600_000;
 pub const OLDEST_SHOWN: usize = 5;
 /// Schedules that are due which are counted.
 pub const SCHEDULES_SHOWN: usize = 1_000;
+/// Bytes of a run that is exported: the largest history that a run can have, and its kept callbacks.
+pub const EXPORT_BYTES: usize = 256 << 20;

@@ -10,6 +10,7 @@ mod approvals;
 pub mod caller;
 mod dead;
 mod explain;
+mod export;
 mod flows;
 mod guard;
 mod hosts;

@@ -2,7 +2,7 @@
 
 use super::token::{self, TokenDigest};
 use super::{
-    approvals, dead, explain, flows, guard, hosts, idempotency, launches, logs, metrics, operators, resources, runs, runs_control, runs_create,
+    approvals, dead, explain, export, flows, guard, hosts, idempotency, launches, logs, metrics, operators, resources, runs, runs_control, runs_create,
     runs_fork, runs_history, runs_tokens, status, waits,
 };
 use crate::app::App;
@@ -59,6 +59,7 @@ pub(super) fn table(api: Api) -> (Router, Vec<(&'static str, &'static str)>) {
     table.get("/v1/runs/{id}/tokens", runs_tokens::show);
     table.get("/v1/runs/{id}/logs", logs::chunk);
     table.get("/v1/runs/{id}/explain", explain::show);
+    table.get("/v1/runs/{id}/export", export::show);
     table.post("/v1/runs/{id}/pause", runs_control::pause);
     table.post("/v1/runs/{id}/resume", runs_control::resume);
     table.post("/v1/runs/{id}/cancel", runs_control::cancel);

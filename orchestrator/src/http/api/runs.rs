@@ -4,7 +4,7 @@ use super::answer::Answer;
 use super::limits::ANSWER_PAGE;
 use super::request::query;
 use super::routes::Api;
-use super::{run_ids, views};
+use super::{export, run_ids, views};
 use crate::envelope::{Next, Problem, Success};
 use crate::error_code::ErrorCode;
 use axum::extract::{Path, State};
@@ -64,9 +64,43 @@ fn older(asked: &ListQuery, last: &str, limit: usize) -> Next {
     Next::look(&words)
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ShowQuery {
+    /// As it was after this event.
+    at: Option<u64>,
+}
+
+/// A run as it was: the fold of its events up to a number. What was due then is not known.
+async fn shown_at(api: &Api, head: &RunHead, at: u64) -> Answer {
+    if at == 0 || at > head.seq {
+        return Err(Problem::new(ErrorCode::Usage, format!("{} has events 1 to {}", head.id, head.seq)));
+    }
+    let events = export::events(api, head, at).await?;
+    let failed = |error: sortie_core::state::IllegalTransition| Problem::new(ErrorCode::Failed, error.to_string());
+    let view = sortie_core::apply::fold(&events).map_err(failed)?;
+    let then = view.run.ok_or_else(|| Problem::new(ErrorCode::Failed, "the history does not begin with its run"))?;
+    let mut shown = views::run(&then);
+    shown["at_seq"] = at.into();
+    shown["steps"] = view.steps.values().map(views::step).collect();
+    shown["attempts"] = view.attempts.values().map(views::attempt).collect();
+    shown["due"] = json!([]);
+    if let Some(EventBody::RunCreated { input, actor, .. }) = events.first().map(|event| &event.body) {
+        shown["input"] = input.clone();
+        shown["actor"] = actor.as_str().into();
+    }
+    let ending = events.iter().rev().find_map(|event| if let EventBody::RunEnding { value, .. } = &event.body { Some(value.clone()) } else { None });
+    shown["value"] = ending.flatten().filter(|_| then.ending.is_some()).unwrap_or(Value::Null);
+    Ok(Success::new(shown).next(Next::look(&["runs", "history", head.id.as_str(), "--after", &at.to_string()])))
+}
+
 /// One run with everything that it waits for, and its answer.
-pub(super) async fn show(State(api): State<Api>, Path(id): Path<String>) -> Answer {
+pub(super) async fn show(State(api): State<Api>, Path(id): Path<String>, uri: Uri) -> Answer {
+    let asked: ShowQuery = query(&uri)?;
     let head = run_ids::find(&api, &id).await?;
+    if let Some(at) = asked.at {
+        return shown_at(&api, &head, at).await;
+    }
     let store = &api.app.store;
     let (steps, attempts, due) = (store.steps(&head.id).await?, store.attempts(&head.id).await?, store.due(&head.id).await?);
     let mut view = views::run(&head);
