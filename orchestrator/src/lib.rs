@@ -17,6 +17,7 @@ pub mod http;
 pub mod launcher;
 pub mod limits;
 pub mod resources;
+pub mod retention;
 pub mod run_file;
 pub mod schema;
 pub mod serve;

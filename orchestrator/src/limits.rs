@@ -32,6 +32,12 @@ pub const LISTEN_GRACE_MS: u64 = 10_000;
 pub const ASK_MS: u64 = 120_000;
 /// Compiled schemas that are remembered; a schema costs some hundred microseconds to compile and some kilobytes to keep.
 pub const SCHEMAS: usize = 256;
+/// Between two looks for runs whose time is over, in milliseconds: an hour.
+pub const RETENTION_EVERY_MS: u64 = 3_600_000;
+/// Between two deletions, in milliseconds: callbacks go first.
+pub const RETENTION_PAUSE_MS: u64 = 20;
+/// Runs that one look deletes: a few minutes of work.
+pub const RETENTION_RUNS: usize = 10_000;
 
 const _: () = assert!(ASK_MS + STOP_WAIT_MS < LEASE_MS);
 /// A difference between the system's clock and ours that is worth a line in the log, in milliseconds.

@@ -58,6 +58,7 @@ pub async fn serve(app: App, listeners: Listeners, mut stop: watch::Receiver<boo
     let operator = tokio::spawn(http::serve(listeners.operator, http::api::routes(&app), None, stop.clone()));
     let collect = tokio::spawn(collect_for_ever(std::sync::Arc::clone(&app.driver.parts().resources)));
     let watch = tokio::spawn(watch_clock(app.clone(), stop.clone()));
+    let retention = tokio::spawn(crate::retention::run(app.clone(), stop.clone()));
     // An error means that the sender is gone: stop as well.
     let _ = stop.wait_for(|stopped| *stopped).await;
     tracing::info!("stopping: nothing new is taken");
@@ -72,6 +73,7 @@ pub async fn serve(app: App, listeners: Listeners, mut stop: watch::Receiver<boo
     }
     watch.abort();
     collect.abort();
+    retention.abort();
     if let Err(error) = app.store.close().await {
         tracing::warn!(%error, "the store did not close cleanly");
     }

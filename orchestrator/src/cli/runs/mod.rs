@@ -24,6 +24,8 @@ use serde_json::Value;
 pub enum RunsCommand {
     /// Runs, newest first
     List(ListArgs),
+    /// How many runs failed, by kind and flow, so that a spike shows
+    Failures(FailuresArgs),
     /// One run: its state, its answer, what it waits for
     Show(ShowArgs),
     /// The events of a run
@@ -62,6 +64,15 @@ pub struct RunId {
 }
 
 #[derive(Args)]
+#[command(after_help = "Example:
+  sortie runs failures --since 6h")]
+pub struct FailuresArgs {
+    /// Within this time
+    #[arg(long, value_name = "DURATION", value_parser = super::duration, default_value = "24h")]
+    since: u64,
+}
+
+#[derive(Args)]
 #[command(after_help = "Examples:
   sortie runs show run_0d...
   sortie runs show run_0d... --at 12")]
@@ -76,6 +87,7 @@ pub struct ShowArgs {
 #[derive(Args)]
 #[command(after_help = "Examples:
   sortie runs list --state waiting
+  sortie runs list --failure exit --since 24h
   sortie runs list --flow fix-issue --limit 20 --json")]
 pub struct ListArgs {
     /// Of this flow
@@ -84,6 +96,15 @@ pub struct ListArgs {
     /// In this state: queued, running, waiting, ending, paused, parked, succeeded, failed, cancelled, timed_out, dead
     #[arg(long, value_name = "STATE")]
     state: Option<String>,
+    /// That failed, or were set aside, for this reason: exit, timed_out, unreachable ...
+    #[arg(long, value_name = "KIND")]
+    failure: Option<String>,
+    /// Made within this time; with --failure, that failed within it
+    #[arg(long, value_name = "DURATION", value_parser = super::duration)]
+    since: Option<u64>,
+    /// Started by this: manual, schedule, webhook:NAME, child ...
+    #[arg(long, value_name = "WHAT")]
+    trigger: Option<String>,
     /// Older than this run
     #[arg(long, value_name = "RUN")]
     before: Option<String>,
@@ -119,6 +140,11 @@ pub async fn run(command: RunsCommand, context: &Context) -> Result<Done, Proble
     let client = Client::new(context)?;
     match command {
         RunsCommand::List(args) => list(args, &client).await,
+        RunsCommand::Failures(args) => {
+            let success = client.get(format!("/v1/failures?since_ms={}", args.since)).await?;
+            let text = table::of(&success.data["failures"], &[("KIND", "kind"), ("FLOW", "flow"), ("RUNS", "runs"), ("LAST", "last_at")]);
+            Ok(Done::new(success, text))
+        }
         RunsCommand::Show(args) => {
             let query = query(&[("at", args.at.map(|at| at.to_string()))]);
             let success = client.get(format!("/v1/runs/{}{query}", segment(&args.id.run))).await?;
@@ -142,7 +168,15 @@ pub async fn run(command: RunsCommand, context: &Context) -> Result<Done, Proble
 }
 
 async fn list(args: ListArgs, client: &Client) -> Result<Done, Problem> {
-    let query = query(&[("flow", args.flow), ("state", args.state), ("before", args.before), ("limit", Some(args.limit.to_string()))]);
+    let query = query(&[
+        ("flow", args.flow),
+        ("state", args.state),
+        ("failure", args.failure),
+        ("since_ms", args.since.map(|ms| ms.to_string())),
+        ("trigger", args.trigger),
+        ("before", args.before),
+        ("limit", Some(args.limit.to_string())),
+    ]);
     let success = client.get(format!("/v1/runs{query}")).await?;
     let columns = [
         ("RUN", "id"),

@@ -2,6 +2,7 @@
 
 use super::answer::response;
 use super::caller::Caller;
+use super::limits::AUDIT_PATH_CHARS;
 use super::routes::Api;
 use super::token::TokenDigest;
 use crate::envelope::Problem;
@@ -10,6 +11,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use sortie_store::model::operations::ActionRow;
 
 /// Refuse browsers and whoever carries no operator's token; say who asks; write down what was changed.
 pub(super) async fn guard(State(api): State<Api>, mut request: Request, next: Next) -> Response {
@@ -22,7 +24,13 @@ pub(super) async fn guard(State(api): State<Api>, mut request: Request, next: Ne
     request.extensions_mut().insert(caller);
     let answer = next.run(request).await;
     if method != Method::GET {
-        tracing::info!(target: "sortie::audit", actor, %method, path, status = answer.status().as_u16(), "operator");
+        let status = answer.status().as_u16();
+        tracing::info!(target: "sortie::audit", actor, %method, path, status, "operator");
+        let action = ActionRow { at: api.app.clock.now(), actor, method: method.to_string(), path: path.chars().take(AUDIT_PATH_CHARS).collect(), status };
+        // What was done is done: a record that cannot be kept is in the log.
+        if let Err(error) = api.app.store.record_action(action).await {
+            tracing::warn!(%error, "the command could not be recorded");
+        }
     }
     answer
 }

@@ -48,3 +48,7 @@ pub const OLDEST_SHOWN: usize = 5;
 pub const SCHEDULES_SHOWN: usize = 1_000;
 /// Bytes of a run that is exported: the largest history that a run can have, and its kept callbacks.
 pub const EXPORT_BYTES: usize = 256 << 20;
+/// Characters of a path that the record of operators' commands keeps.
+pub const AUDIT_PATH_CHARS: usize = 256;
+/// Without a time, failures are counted over so many milliseconds: a day.
+pub const FAILURES_SINCE_MS: u64 = 86_400_000;

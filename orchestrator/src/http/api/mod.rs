@@ -7,6 +7,7 @@
 
 mod answer;
 mod approvals;
+mod audit;
 pub mod caller;
 mod dead;
 mod explain;
@@ -28,6 +29,7 @@ mod run_ids;
 mod runs;
 mod runs_control;
 mod runs_create;
+mod runs_failures;
 mod runs_fork;
 mod runs_history;
 mod runs_tokens;

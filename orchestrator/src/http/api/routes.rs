@@ -2,8 +2,7 @@
 
 use super::token::{self, TokenDigest};
 use super::{
-    approvals, dead, explain, export, flows, guard, hosts, idempotency, launches, logs, metrics, operators, resources, runs, runs_control, runs_create,
-    runs_fork, runs_history, runs_tokens, status, waits,
+    approvals, audit, dead, explain, export, flows, guard, hosts, idempotency, launches, logs, metrics, operators, resources, runs, runs_control, runs_create, runs_failures, runs_fork, runs_history, runs_tokens, status, waits,
 };
 use crate::app::App;
 use axum::Router;
@@ -67,6 +66,8 @@ pub(super) fn table(api: Api) -> (Router, Vec<(&'static str, &'static str)>) {
     table.post("/v1/runs/{id}/retry", runs_control::retry);
     table.post("/v1/runs/{id}/fork", runs_fork::fork);
     table.post("/v1/attempts/{id}/adopt", runs_control::adopt);
+    table.get("/v1/audit", audit::list);
+    table.get("/v1/failures", runs_failures::counts);
     table.get("/v1/dead", dead::list);
     table.post("/v1/dead/redrive", dead::redrive_all);
     table.post("/v1/dead/purge", dead::purge);

@@ -12,7 +12,8 @@ use axum::http::Uri;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sortie_core::event::EventBody;
-use sortie_core::ids::RunId;
+use sortie_core::failure::FailureKind;
+use sortie_core::ids::{Ms, RunId};
 use sortie_core::state::RunState;
 use sortie_core::view::RunHead;
 use sortie_store::model::RunFilter;
@@ -22,6 +23,12 @@ use sortie_store::model::RunFilter;
 struct ListQuery {
     flow: Option<String>,
     state: Option<String>,
+    /// Why they failed or were set aside.
+    failure: Option<String>,
+    /// Over this long, in milliseconds.
+    since_ms: Option<u64>,
+    /// What started them.
+    trigger: Option<String>,
     before: Option<String>,
     limit: Option<usize>,
 }
@@ -39,7 +46,7 @@ pub(super) async fn list(State(api): State<Api>, uri: Uri) -> Answer {
         return Err(Problem::new(ErrorCode::Usage, format!("`{state}` is no state of a run; there are {}", states.join(", "))));
     }
     let limit = asked.limit.unwrap_or(crate::limits::RUNS_PAGE).clamp(1, crate::limits::RUNS_PAGE);
-    let filter = RunFilter { flow: asked.flow.clone(), state: asked.state.clone(), before, limit: limit + 1, ..RunFilter::default() };
+    let filter = filter(&asked, before, limit + 1, api.app.clock.now())?;
     let mut rows = api.app.store.runs(filter).await?;
     let more = rows.len() > limit;
     rows.truncate(limit);
@@ -52,11 +59,31 @@ pub(super) async fn list(State(api): State<Api>, uri: Uri) -> Answer {
     })
 }
 
+/// What is asked, as the store is asked.
+fn filter(asked: &ListQuery, before: Option<RunId>, limit: usize, now: Ms) -> Result<RunFilter, Problem> {
+    let failure = asked.failure.as_deref().map(|kind| {
+        FailureKind::parse(kind).ok_or_else(|| {
+            let kinds: Vec<&str> = FailureKind::ALL.iter().map(|kind| kind.as_str()).collect();
+            Problem::new(ErrorCode::Usage, format!("`{kind}` is no kind of failure; there are {}", kinds.join(", ")))
+        })
+    });
+    Ok(RunFilter {
+        flow: asked.flow.clone(),
+        state: asked.state.clone(),
+        failure: failure.transpose()?,
+        since: asked.since_ms.map(|ms| now.saturating_sub_unsigned(ms)),
+        trigger: asked.trigger.clone(),
+        before,
+        limit,
+        ..RunFilter::default()
+    })
+}
+
 /// The command for the next page, with the same filters.
 fn older(asked: &ListQuery, last: &str, limit: usize) -> Next {
-    let limit = limit.to_string();
+    let (limit, since) = (limit.to_string(), asked.since_ms.map(|ms| format!("{ms}ms")));
     let mut words = vec!["runs", "list", "--before", last, "--limit", &limit];
-    for (flag, value) in [("--flow", &asked.flow), ("--state", &asked.state)] {
+    for (flag, value) in [("--flow", &asked.flow), ("--state", &asked.state), ("--failure", &asked.failure), ("--since", &since), ("--trigger", &asked.trigger)] {
         if let Some(value) = value {
             words.extend([flag, value]);
         }

@@ -159,7 +159,11 @@ SELECT 1 FROM run WHERE forked_from = ?1 AND ended_at IS NULL LIMIT 1;
 -- name: import_number
 -- An imported run is older than every run that was made here.
 UPDATE run SET run_no = ?2 WHERE run_no = ?1;
--- name: of_flow_after
-SELECT run_no, id, state, updated_at FROM run WHERE flow = ?1 AND run_no > ?2 ORDER BY run_no LIMIT ?3;
+-- name: ended_between
+SELECT id, ended_at FROM run INDEXED BY run_ended
+WHERE flow = ?1 AND ended_at IS NOT NULL AND ended_at > ?2 AND ended_at < ?3 ORDER BY ended_at LIMIT ?4;
+-- name: failures_of_kind
+SELECT flow, count(*), max(failed_at) FROM run INDEXED BY run_failed
+WHERE failure_kind IS NOT NULL AND failure_kind = ?1 AND failed_at >= ?2 GROUP BY flow;
 -- name: delete
 DELETE FROM run WHERE run_no = ?1;

@@ -36,6 +36,6 @@ FROM step INDEXED BY step_opened WHERE opened_at IS NOT NULL ORDER BY opened_at 
 -- name: asked
 -- The predicate is the index's own, word for word: only then it is used.
 SELECT run_no, call FROM step INDEXED BY step_asked
-WHERE completed_seq IS NULL AND (kind = 'wait' OR kind = 'approval') AND kind = ?1 AND (run_no, call) > (?2, ?3) ORDER BY run_no, call LIMIT ?4;
+WHERE completed_seq IS NULL AND forgotten = 0 AND (kind = 'wait' OR kind = 'approval') AND kind = ?1 AND (run_no, call) > (?2, ?3) ORDER BY run_no, call LIMIT ?4;
 -- name: delete_of_run
 DELETE FROM step WHERE run_no = ?1;

@@ -13,7 +13,8 @@ pub(super) async fn all(fresh: &impl AsyncFn() -> Arc<dyn Store>) {
         open_waits_are_listed_in_the_order_of_their_runs,
         the_backlog_counts_what_is_due_and_not_claimed,
         commands_are_kept_newest_first,
-        retention_goes_on_where_it_stopped,
+        runs_that_ended_are_found_by_their_end,
+        failures_are_counted_by_kind_since_a_time,
         a_run_that_is_over_is_deleted_with_everything_of_it,
     );
 }
@@ -62,18 +63,29 @@ pub(super) async fn commands_are_kept_newest_first(world: &World) {
     assert_eq!(rest.iter().map(|(_, action)| action.clone()).collect::<Vec<_>>(), [action(1)]);
 }
 
-pub(super) async fn retention_goes_on_where_it_stopped(world: &World) {
+pub(super) async fn runs_that_ended_are_found_by_their_end(world: &World) {
     let store = &world.store;
-    let first = world.run("build").await;
-    let second = world.run("build").await;
-    let flow = store.run(&first).await.unwrap().unwrap().head.flow;
-    assert_eq!(store.retention_mark(&flow).await.unwrap(), 0);
-    let page = store.runs_of_flow(&flow, 0, 1).await.unwrap();
-    assert_eq!((page[0].run.clone(), page[0].over), (first, false));
-    store.mark_retention(&flow, page[0].number).await.unwrap();
-    let mark = store.retention_mark(&flow).await.unwrap();
-    let rest = store.runs_of_flow(&flow, mark, 10).await.unwrap();
-    assert_eq!(rest.iter().map(|row| row.run.clone()).collect::<Vec<_>>(), [second]);
+    let run = world.run("build").await;
+    let open = world.run("build").await;
+    world.end(&run, serde_json::json!(2)).await;
+    let later = world.now() + 1_000_000;
+    let ended = store.ended_runs("build", 0, later, 10).await.unwrap();
+    assert_eq!(ended.iter().map(|(run, _)| run.clone()).collect::<Vec<_>>(), std::slice::from_ref(&run), "not {open}");
+    assert!(store.ended_runs("build", ended[0].1, later, 10).await.unwrap().is_empty(), "it goes on after the last one");
+    assert!(store.ended_runs("build", 0, ended[0].1, 10).await.unwrap().is_empty());
+    assert!(store.ended_runs("other", 0, later, 10).await.unwrap().is_empty());
+}
+
+pub(super) async fn failures_are_counted_by_kind_since_a_time(world: &World) {
+    let store = &world.store;
+    assert!(store.failure_counts(0).await.unwrap().is_empty());
+    let run = world.run("build").await;
+    let failure = sortie_core::failure::Failure::new(sortie_core::failure::FailureKind::Internal, "no");
+    world.deliver(sortie_core::input::Scope::Run(run), sortie_core::input::InputBody::Park(failure)).await;
+    let counts = store.failure_counts(0).await.unwrap();
+    assert_eq!(counts.len(), 1);
+    assert_eq!((counts[0].kind.as_str(), counts[0].flow.as_str(), counts[0].runs), ("internal", "build", 1));
+    assert!(store.failure_counts(counts[0].last_at + 1).await.unwrap().is_empty());
 }
 
 pub(super) async fn a_run_that_is_over_is_deleted_with_everything_of_it(world: &World) {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use sortie_core::call::CallSpec;
 use sortie_core::effect::WorkClass;
+use sortie_core::failure::FailureKind;
 use sortie_core::ids::{Ms, RunId};
 use sortie_core::state::AttemptState;
 use sortie_core::view::Step;
@@ -66,15 +67,15 @@ pub struct ActionRow {
     pub status: u16,
 }
 
-/// A run that is over, as retention looks at it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OverRow {
-    /// Its number in the order of creation.
-    pub number: i64,
-    /// Its id.
-    pub run: RunId,
-    /// Whether it is over.
-    pub over: bool,
-    /// When it last changed.
-    pub updated_at: Ms,
+/// Runs of a flow that failed for one reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FailureCount {
+    /// Why.
+    pub kind: FailureKind,
+    /// Name of the flow.
+    pub flow: String,
+    /// How many.
+    pub runs: u64,
+    /// When the newest of them did.
+    pub last_at: Ms,
 }

@@ -1,7 +1,7 @@
 //! What operators ask and do: status, failures, retention, export.
 
 use super::Fut;
-use crate::model::operations::{ActionRow, AskedAfter, AskedStep, AttemptCount, Backlog, OverRow};
+use crate::model::operations::{ActionRow, AskedAfter, AskedStep, AttemptCount, Backlog, FailureCount};
 use sortie_core::ids::{Ms, RunId, WaitId};
 
 /// What operators ask and do: status, failures, retention, export.
@@ -18,12 +18,10 @@ pub trait Operations: Send + Sync {
     fn record_action(&self, action: ActionRow) -> Fut<'_, ()>;
     /// Commands of operators, newest first, from before this number on; each with its number.
     fn actions(&self, before: Option<i64>, limit: usize) -> Fut<'_, Vec<(i64, ActionRow)>>;
-    /// Runs of a flow numbered above `after`, oldest first, at most `limit`.
-    fn runs_of_flow(&self, flow: &str, after: i64, limit: usize) -> Fut<'_, Vec<OverRow>>;
-    /// Up to which run the retention of a flow has looked; 0 at the beginning.
-    fn retention_mark(&self, flow: &str) -> Fut<'_, i64>;
-    /// Remember it.
-    fn mark_retention(&self, flow: &str, number: i64) -> Fut<'_, ()>;
+    /// Runs of a flow that ended after one time and before another, in the order of their ends, at most `limit`; each with its end.
+    fn ended_runs(&self, flow: &str, after: Ms, before: Ms, limit: usize) -> Fut<'_, Vec<(RunId, Ms)>>;
+    /// Runs that failed, or were set aside, at this time or later, by kind and flow.
+    fn failure_counts(&self, since: Ms) -> Fut<'_, Vec<FailureCount>>;
     /// Delete a run that is over with everything of it; false where it is not there, is open, still owes something to a host or to
     /// its parent, or is needed by an open run: one that it has started, or one that was forked from it.
     fn delete_run(&self, run: &RunId) -> Fut<'_, bool>;

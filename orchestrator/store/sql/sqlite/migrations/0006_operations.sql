@@ -1,7 +1,8 @@
 -- Tables of operations.
 
 -- What people and other systems are asked for. Only these two kinds: an index over every open step would be paid by every job.
-CREATE INDEX step_asked ON step (kind, run_no, call) WHERE completed_seq IS NULL AND (kind = 'wait' OR kind = 'approval');
+CREATE INDEX step_asked ON step (kind, run_no, call)
+WHERE completed_seq IS NULL AND forgotten = 0 AND (kind = 'wait' OR kind = 'approval');
 
 -- Commands of operators that changed something, beside what stands in the histories of runs.
 CREATE TABLE operator_action (
@@ -12,9 +13,3 @@ CREATE TABLE operator_action (
     path TEXT NOT NULL,
     status INTEGER NOT NULL
 );
-
--- How far the deletion of old runs of a flow has looked.
-CREATE TABLE retention (
-    flow TEXT PRIMARY KEY,
-    run_no INTEGER NOT NULL
-) WITHOUT ROWID;

@@ -6,16 +6,16 @@ mod delete;
 pub(super) use asked::{approval, asked};
 pub(super) use delete::delete_run;
 
-use super::codec::{Id, bad, word};
+use super::codec::{Id, bad};
 use super::due;
 use crate::error::StoreError;
 use crate::limits;
-use crate::model::operations::{ActionRow, AttemptCount, Backlog, OverRow};
+use crate::model::operations::{ActionRow, AttemptCount, Backlog, FailureCount};
 use crate::sql::sqlite;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 use sortie_core::effect::WorkClass;
+use sortie_core::failure::FailureKind;
 use sortie_core::ids::{Ms, RunId};
-use sortie_core::state::RunState;
 
 /// What is due and not claimed, by class.
 pub(super) fn backlog(db: &Connection, now: Ms) -> rusqlite::Result<Vec<Backlog>> {
@@ -54,23 +54,23 @@ pub(super) fn actions(db: &Connection, before: Option<i64>, limit: usize) -> rus
         .collect()
 }
 
-/// Runs of a flow, oldest first.
-pub(super) fn runs_of_flow(db: &Connection, flow: &str, after: i64, limit: usize) -> rusqlite::Result<Vec<OverRow>> {
-    let mut statement = db.prepare_cached(sqlite!("run", "of_flow_after"))?;
+/// Runs of a flow that ended between two times, in the order of their ends.
+pub(super) fn ended_runs(db: &Connection, flow: &str, after: Ms, before: Ms, limit: usize) -> rusqlite::Result<Vec<(RunId, Ms)>> {
+    let mut statement = db.prepare_cached(sqlite!("run", "ended_between"))?;
     statement
-        .query_map(params![flow, after, limit.min(limits::RUNS_PAGE)], |row| {
-            let state = word(row, 2, RunState::parse)?;
-            Ok(OverRow { number: row.get(0)?, run: RunId::at(row, 1)?, over: state.is_over(), updated_at: row.get(3)? })
-        })?
+        .query_map(params![flow, after, before, limit.min(limits::RUNS_PAGE)], |row| Ok((RunId::at(row, 0)?, row.get(1)?)))?
         .collect()
 }
 
-/// Up to which run the retention of a flow has looked.
-pub(super) fn retention_mark(db: &Connection, flow: &str) -> rusqlite::Result<i64> {
-    Ok(db.prepare_cached(sqlite!("retention", "get"))?.query_row([flow], |row| row.get(0)).optional()?.unwrap_or(0))
-}
-
-/// Remember it.
-pub(super) fn mark_retention(db: &Connection, flow: &str, number: i64) -> rusqlite::Result<()> {
-    db.prepare_cached(sqlite!("retention", "put"))?.execute(params![flow, number]).map(drop)
+/// Runs that failed since, by kind and flow.
+pub(super) fn failure_counts(db: &Connection, since: Ms) -> rusqlite::Result<Vec<FailureCount>> {
+    let mut statement = db.prepare_cached(sqlite!("run", "failures_of_kind"))?;
+    let mut counts = Vec::new();
+    for kind in FailureKind::ALL {
+        let rows = statement.query_map(params![kind.as_str(), since], |row| {
+            Ok(FailureCount { kind: *kind, flow: row.get(0)?, runs: row.get(1)?, last_at: row.get(2)? })
+        })?;
+        counts.extend(rows.collect::<Result<Vec<_>, _>>()?);
+    }
+    Ok(counts)
 }

@@ -1,6 +1,6 @@
 //! What operators ask and do: status, failures, retention, export.
 
-use crate::model::operations::{ActionRow, AskedAfter, AskedStep, AttemptCount, Backlog, OverRow};
+use crate::model::operations::{ActionRow, AskedAfter, AskedStep, AttemptCount, Backlog, FailureCount};
 use crate::port::{Fut, Operations};
 use crate::sqlite::{SqliteStore, operations};
 use sortie_core::ids::{Ms, RunId, WaitId};
@@ -31,19 +31,13 @@ impl Operations for SqliteStore {
         self.read(move |db| Ok(operations::actions(db, before, limit)?))
     }
 
-    fn runs_of_flow(&self, flow: &str, after: i64, limit: usize) -> Fut<'_, Vec<OverRow>> {
+    fn ended_runs(&self, flow: &str, after: Ms, before: Ms, limit: usize) -> Fut<'_, Vec<(RunId, Ms)>> {
         let flow = flow.to_owned();
-        self.read(move |db| Ok(operations::runs_of_flow(db, &flow, after, limit)?))
+        self.read(move |db| Ok(operations::ended_runs(db, &flow, after, before, limit)?))
     }
 
-    fn retention_mark(&self, flow: &str) -> Fut<'_, i64> {
-        let flow = flow.to_owned();
-        self.read(move |db| Ok(operations::retention_mark(db, &flow)?))
-    }
-
-    fn mark_retention(&self, flow: &str, number: i64) -> Fut<'_, ()> {
-        let flow = flow.to_owned();
-        self.write(move |db| Ok(operations::mark_retention(db, &flow, number)?))
+    fn failure_counts(&self, since: Ms) -> Fut<'_, Vec<FailureCount>> {
+        self.read(move |db| Ok(operations::failure_counts(db, since)?))
     }
 
     fn delete_run(&self, run: &RunId) -> Fut<'_, bool> {
