@@ -143,7 +143,9 @@ impl RunFile {
             return verdict(true, "on_exit makes the calls that the journal has".to_owned());
         }
         match (self.ended(), &evaluation.end) {
-            (Some((RunOutcome::Succeeded, recorded)), End::Returned { value }) if recorded.as_ref().unwrap_or(&serde_json::Value::Null) == value => {
+            (Some((RunOutcome::Succeeded, recorded)), End::Returned { value })
+                if recorded.as_ref().unwrap_or(&serde_json::Value::Null) == value =>
+            {
                 verdict(true, "it returns what it returned".to_owned())
             }
             (Some((RunOutcome::Succeeded, recorded)), end) => {
@@ -182,7 +184,11 @@ mod tests {
         let bundle = Bundle::new([(sortie_flow::limits::ENTRY, "flow(name = \"f\")\ndef run(ctx, input):\n    return 7\n")]);
         let run = RunId::new(1, &Entropy([1; 32]), 0);
         let created = json!({ "run_created": { "run": run, "flow": "f", "release": 1, "bundle": bundle.digest(), "engine": 1, "input": {}, "deadline_at": 5, "actor": "a" } });
-        let events = std::iter::once(created).chain(bodies).zip(1..).map(|(body, seq)| Event { seq, at: 1, body: serde_json::from_value(body).unwrap() });
+        let events = std::iter::once(created).chain(bodies).zip(1..).map(|(body, seq)| Event {
+            seq,
+            at: 1,
+            body: serde_json::from_value(body).unwrap(),
+        });
         RunFile {
             format: FORMAT.to_owned(),
             version: VERSION,
@@ -190,7 +196,17 @@ mod tests {
             exported_at: 1,
             bundle,
             events: events.collect(),
-            callbacks: vec![CallbackRow { subject: "s".into(), id: "i".into(), digest: "d".into(), outcome: "late".into(), at: 1, body: Some(vec![0, 255]) }.into()],
+            callbacks: vec![
+                CallbackRow {
+                    subject: "s".into(),
+                    id: "i".into(),
+                    digest: "d".into(),
+                    outcome: "late".into(),
+                    at: 1,
+                    body: Some(vec![0, 255]),
+                }
+                .into(),
+            ],
         }
     }
 

@@ -41,7 +41,8 @@ fn text(data: &Value) -> String {
     }
     out += &backlog(&data["backlog"]);
     if any(&data["oldest_waits"]) {
-        let columns = [("OLDEST WAITS", "run"), ("FLOW", "flow"), ("STEP", "step"), ("KIND", "kind"), ("SINCE", "since"), ("UNTIL", "deadline_at")];
+        let columns =
+            [("OLDEST WAITS", "run"), ("FLOW", "flow"), ("STEP", "step"), ("KIND", "kind"), ("SINCE", "since"), ("UNTIL", "deadline_at")];
         out += &format!("\n{}", table::of(&data["oldest_waits"], &columns));
     }
     if any(&data["hosts_in_trouble"]) {
@@ -83,7 +84,10 @@ mod tests {
             "runs_by_state": { "waiting": 3, "dead": 2 }, "dead": 2, "parked": 0, "backlog": [{ "class": "launch", "due": 4, "late_ms": 90_000 }],
             "hosts_in_trouble": [{ "host": "vm\u{1b}[2J", "why": "full", "open": 2, "slots": 2 }],
         }));
-        assert!(busy.contains("2 dead letters") && busy.contains("4 launch (oldest 1 min late)") && busy.contains("HOST IN TROUBLE"), "{busy}");
+        assert!(
+            busy.contains("2 dead letters") && busy.contains("4 launch (oldest 1 min late)") && busy.contains("HOST IN TROUBLE"),
+            "{busy}"
+        );
         assert!(!busy.contains("parked runs") && !busy.contains('\u{1b}'), "{busy}");
     }
 }

@@ -5,12 +5,15 @@
 #![allow(missing_docs, clippy::unwrap_used, reason = "test code")]
 
 mod answers;
+mod approvals;
 mod basics;
 mod callbacks;
 mod canaries;
+mod control;
 mod cuts;
 mod ending;
 mod examples;
+mod explain;
 mod forgeries;
 mod hostile_flows;
 mod hosts;

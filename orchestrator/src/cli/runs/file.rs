@@ -19,11 +19,13 @@ use std::process::Command;
 use std::time::Duration;
 
 #[derive(Args)]
-#[command(after_help = "The file holds every event, the flow, and the callbacks with their bodies: everything that replay and a report of a defect
+#[command(
+    after_help = "The file holds every event, the flow, and the callbacks with their bodies: everything that replay and a report of a defect
 need. No token and no secret is in it, but what jobs returned is.
 
 Example:
-  sortie runs export run_0d... -o run.json")]
+  sortie runs export run_0d... -o run.json"
+)]
 pub struct ExportArgs {
     #[command(flatten)]
     id: RunId,
@@ -33,12 +35,14 @@ pub struct ExportArgs {
 }
 
 #[derive(Args)]
-#[command(after_help = "Evaluates the flow on this machine against the journal: nothing is launched, sent or changed. Exits with 1 where the flow
+#[command(
+    after_help = "Evaluates the flow on this machine against the journal: nothing is launched, sent or changed. Exits with 1 where the flow
 does something else than was recorded. A file needs no server.
 
 Examples:
   sortie runs replay run.json
-  sortie runs replay run_0d...")]
+  sortie runs replay run_0d..."
+)]
 pub struct ReplayArgs {
     /// A file of `runs export`, or a run of the server
     run: String,
@@ -84,7 +88,8 @@ fn read(path: &Path) -> Result<RunFile, Problem> {
 
 async fn of_server(run: &str, context: &Context) -> Result<RunFile, Problem> {
     let data = Client::new(context)?.get(format!("/v1/runs/{}/export", segment(run))).await?.data;
-    serde_json::from_value(data).map_err(|error| Problem::new(ErrorCode::Failed, format!("the server's answer is no exported run: {error}")))
+    serde_json::from_value(data)
+        .map_err(|error| Problem::new(ErrorCode::Failed, format!("the server's answer is no exported run: {error}")))
 }
 
 /// In a child process, as every evaluation.

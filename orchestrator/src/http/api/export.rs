@@ -15,7 +15,8 @@ use sortie_core::view::RunHead;
 pub(super) async fn show(State(api): State<Api>, Path(id): Path<String>) -> Answer {
     let head = run_ids::find(&api, &id).await?;
     let files = api.app.store.bundle(&head.bundle).await?;
-    let files = files.ok_or_else(|| Problem::new(ErrorCode::Failed, format!("the bundle {} of {} is not in the store", head.bundle, head.id)))?;
+    let files =
+        files.ok_or_else(|| Problem::new(ErrorCode::Failed, format!("the bundle {} of {} is not in the store", head.bundle, head.id)))?;
     let file = RunFile {
         format: FORMAT.to_owned(),
         version: VERSION,

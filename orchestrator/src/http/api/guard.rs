@@ -26,7 +26,13 @@ pub(super) async fn guard(State(api): State<Api>, mut request: Request, next: Ne
     if method != Method::GET {
         let status = answer.status().as_u16();
         tracing::info!(target: "sortie::audit", actor, %method, path, status, "operator");
-        let action = ActionRow { at: api.app.clock.now(), actor, method: method.to_string(), path: path.chars().take(AUDIT_PATH_CHARS).collect(), status };
+        let action = ActionRow {
+            at: api.app.clock.now(),
+            actor,
+            method: method.to_string(),
+            path: path.chars().take(AUDIT_PATH_CHARS).collect(),
+            status,
+        };
         // What was done is done: a record that cannot be kept is in the log.
         if let Err(error) = api.app.store.record_action(action).await {
             tracing::warn!(%error, "the command could not be recorded");

@@ -33,7 +33,8 @@ type Sample<'a> = (Vec<(&'a str, &'a str)>, f64);
 fn render(overview: &Overview) -> String {
     let mut out = String::new();
     let now = overview.now;
-    let runs = overview.counts.iter().map(|count| (vec![("flow", count.flow.as_str()), ("state", count.state.as_str())], float(count.runs)));
+    let runs =
+        overview.counts.iter().map(|count| (vec![("flow", count.flow.as_str()), ("state", count.state.as_str())], float(count.runs)));
     family(&mut out, "sortie_runs", "gauge", "Runs by flow and state.", runs);
     let states = overview.by_state();
     let dead = states.get("dead").copied().unwrap_or(0);

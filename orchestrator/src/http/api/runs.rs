@@ -83,7 +83,13 @@ fn filter(asked: &ListQuery, before: Option<RunId>, limit: usize, now: Ms) -> Re
 fn older(asked: &ListQuery, last: &str, limit: usize) -> Next {
     let (limit, since) = (limit.to_string(), asked.since_ms.map(|ms| format!("{ms}ms")));
     let mut words = vec!["runs", "list", "--before", last, "--limit", &limit];
-    for (flag, value) in [("--flow", &asked.flow), ("--state", &asked.state), ("--failure", &asked.failure), ("--since", &since), ("--trigger", &asked.trigger)] {
+    for (flag, value) in [
+        ("--flow", &asked.flow),
+        ("--state", &asked.state),
+        ("--failure", &asked.failure),
+        ("--since", &since),
+        ("--trigger", &asked.trigger),
+    ] {
         if let Some(value) = value {
             words.extend([flag, value]);
         }
@@ -116,7 +122,8 @@ async fn shown_at(api: &Api, head: &RunHead, at: u64) -> Answer {
         shown["input"] = input.clone();
         shown["actor"] = actor.as_str().into();
     }
-    let ending = events.iter().rev().find_map(|event| if let EventBody::RunEnding { value, .. } = &event.body { Some(value.clone()) } else { None });
+    let ending =
+        events.iter().rev().find_map(|event| if let EventBody::RunEnding { value, .. } = &event.body { Some(value.clone()) } else { None });
     shown["value"] = ending.flatten().filter(|_| then.ending.is_some()).unwrap_or(Value::Null);
     Ok(Success::new(shown).next(Next::look(&["runs", "history", head.id.as_str(), "--after", &at.to_string()])))
 }

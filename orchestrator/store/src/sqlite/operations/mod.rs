@@ -57,9 +57,7 @@ pub(super) fn actions(db: &Connection, before: Option<i64>, limit: usize) -> rus
 /// Runs of a flow that ended between two times, in the order of their ends.
 pub(super) fn ended_runs(db: &Connection, flow: &str, after: Ms, before: Ms, limit: usize) -> rusqlite::Result<Vec<(RunId, Ms)>> {
     let mut statement = db.prepare_cached(sqlite!("run", "ended_between"))?;
-    statement
-        .query_map(params![flow, after, before, limit.min(limits::RUNS_PAGE)], |row| Ok((RunId::at(row, 0)?, row.get(1)?)))?
-        .collect()
+    statement.query_map(params![flow, after, before, limit.min(limits::RUNS_PAGE)], |row| Ok((RunId::at(row, 0)?, row.get(1)?)))?.collect()
 }
 
 /// Runs that failed since, by kind and flow.
