@@ -2,7 +2,8 @@
 
 use super::token::{self, TokenDigest};
 use super::{
-    approvals, audit, dead, explain, export, flows, guard, hosts, idempotency, launches, logs, metrics, operators, resources, runs, runs_control, runs_create, runs_failures, runs_fork, runs_history, runs_tokens, status, waits,
+    approvals, audit, dead, explain, export, flows, guard, hosts, idempotency, launches, logs, metrics, operators, resources, runs,
+    runs_control, runs_create, runs_failures, runs_fork, runs_history, runs_tokens, status, waits,
 };
 use crate::app::App;
 use axum::Router;
