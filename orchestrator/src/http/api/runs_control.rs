@@ -113,7 +113,7 @@ pub(super) async fn adopt(State(api): State<Api>, Path(id): Path<String>, caller
     let said = crate::callback::kept(&api.app.driver, &run, &step, &attempt, &kept.id, kept.body.as_deref().unwrap_or_default()).await;
     let said = said.map_err(|why| Problem::new(ErrorCode::Failed, format!("the kept result of {attempt} cannot be used: {why}")))?;
     let operator = ControlBody { reason: asked.reason, if_seq: asked.if_seq }.operator(&caller)?;
-    let scope = Scope::Attempt { attempt: attempt.clone(), callback: None };
+    let scope = Scope::Adopt(attempt.clone());
     let input = InputBody::Adopt { attempt, digest: kept.digest, said, operator };
     let delivered = api.app.driver.deliver(scope, input).await?;
     told(&api, &run, "adopt", &delivered).await
