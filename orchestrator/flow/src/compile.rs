@@ -108,6 +108,7 @@ impl Compiler<'_> {
             }
             if self.depth == Depth::Check {
                 self.diagnostics.extend(lint::step_names(&ast));
+                self.diagnostics.extend(lint::exit_names(&ast));
                 self.diagnostics.extend(lint_calls::calls(&ast));
                 if let Some(loads) = &loads {
                     self.check_types(name, ast.clone(), loads);

@@ -66,6 +66,33 @@ fn two_arguments(ast: &AstModule, def: &Def, wrong: &str, shape: &str) -> Option
     })
 }
 
+/// Warnings about step names that stand in `run` and in `on_exit`: names are unique in a run, to its very end.
+#[must_use]
+pub fn exit_names(ast: &AstModule) -> Vec<Diagnostic> {
+    let names = |function: &str| {
+        let mut names = Vec::new();
+        if let Some(def) = find(ast.statement(), function) {
+            def.body.visit_expr(|expression| literal_steps(expression, &mut names));
+        }
+        names
+    };
+    let body = names("run");
+    let again = names("on_exit").into_iter().filter(|(name, _)| body.iter().any(|(other, _)| other == name));
+    again
+        .map(|(name, span)| {
+            let text = format!("the step name {name:?} is used in `run`, too; `on_exit` would fail at it");
+            Diagnostic::error(DiagnosticKind::Step, text).at(&ast.file_span(span)).warning()
+        })
+        .collect()
+}
+
+fn literal_steps(expression: &AstExpr, names: &mut Vec<(String, Span)>) {
+    if let Some((name, span)) = literal_step(expression) {
+        names.push((name.to_owned(), span));
+    }
+    expression.visit_expr(|inner| literal_steps(inner, names));
+}
+
 fn find<'a>(statement: &'a AstStmt, name: &str) -> Option<&'a Def> {
     match &statement.node {
         StmtP::Def(def) if def.name.node.ident == name => Some(def),
@@ -204,6 +231,13 @@ mod tests {
         ] {
             assert_eq!(warned_lines(body), [0; 0], "{body}");
         }
+    }
+
+    #[test]
+    fn names_of_run_and_on_exit_are_held_against_each_other() {
+        let ast = parse("def run(ctx, input):\n  now('a')\n  now('b')\ndef on_exit(ctx, end):\n  if end:\n    now('b')\n  now('c')\n");
+        let lines: Vec<u32> = exit_names(&ast).iter().map(|warning| warning.line).collect();
+        assert_eq!(lines, [6]);
     }
 
     #[test]

@@ -12,14 +12,12 @@
 use crate::compile::Compiled;
 use crate::duration;
 use crate::json::{from_json, same, to_json};
-use crate::testing::simulate::{end_of, log_of, to_the_end};
+use crate::testing::simulate::{calls_of, end_of, log_of, to_the_end};
 use crate::testing::stub::Stub;
 use crate::testing::world::{Published, World};
 use allocative::Allocative;
 use serde_json::{Value as Json, json};
-use sortie_core::call::CallSpec;
 use sortie_core::evaluation::Reports;
-use sortie_core::event::EventBody;
 use sortie_core::input::{InputBody, Operator};
 use sortie_core::view::StepKind;
 use starlark::any::ProvidesStaticType;
@@ -315,7 +313,7 @@ fn methods(builder: &mut MethodsBuilder) {
 
     /// The durable calls so far, in order: `{"step": ..., "kind": ..., "args": {...}, "answer": ...}`; `answer` is None while open.
     fn calls<'v>(this: &TestRun, eval: &mut Evaluator<'v, '_, '_>) -> anyhow::Result<Value<'v>> {
-        let value = with(this, eval, |world| Ok(Json::Array(calls_of(world))))?;
+        let value = with(this, eval, |world| Ok(Json::Array(calls_of(&world.events))))?;
         Ok(from_json(&value, eval.heap())?)
     }
 
@@ -333,28 +331,4 @@ fn methods(builder: &mut MethodsBuilder) {
     fn history<'v>(this: &TestRun, eval: &mut Evaluator<'v, '_, '_>) -> anyhow::Result<Vec<String>> {
         with(this, eval, |world| Ok(world.events.iter().map(|event| event.body.kind().to_owned()).collect()))
     }
-}
-
-/// The calls of a run as tests see them.
-fn calls_of(world: &World<'_>) -> Vec<Json> {
-    let call_of = |step: &String, spec: &CallSpec, answer: Json| {
-        let whole = serde_json::to_value(spec).unwrap_or(Json::Null);
-        let args = whole.get(spec.kind()).cloned().unwrap_or(Json::Null);
-        json!({ "step": step, "kind": spec.kind(), "args": args, "answer": answer })
-    };
-    let answer = |wanted: u32| {
-        world.events.iter().find_map(|event| match &event.body {
-            EventBody::StepCompleted { call, value, .. } if *call == wanted => Some(value.clone()),
-            _ => None,
-        })
-    };
-    world
-        .events
-        .iter()
-        .filter_map(|event| match &event.body {
-            EventBody::StepScheduled { call, step, spec, .. } => Some(call_of(step, spec, answer(*call).unwrap_or(Json::Null))),
-            EventBody::StepRecorded { step, spec, value, .. } => Some(call_of(step, spec, value.clone())),
-            _ => None,
-        })
-        .collect()
 }

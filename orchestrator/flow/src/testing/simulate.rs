@@ -7,6 +7,7 @@ use crate::testing::report::{Moment, Simulation};
 use crate::testing::stub::Stub;
 use crate::testing::world::{BEGINNING, World};
 use serde_json::{Value as Json, json};
+use sortie_core::call::CallSpec;
 use sortie_core::event::{Event, EventBody};
 use std::collections::{BTreeMap, HashMap};
 
@@ -83,6 +84,30 @@ pub fn log_of(events: &[Event]) -> Vec<String> {
         .filter_map(|event| if let EventBody::FlowLogged { lines } = &event.body { Some(lines) } else { None })
         .flatten()
         .map(|line| line.text.clone())
+        .collect()
+}
+
+/// The calls of a run as tests see them.
+#[must_use]
+pub fn calls_of(events: &[Event]) -> Vec<Json> {
+    let call_of = |step: &String, spec: &CallSpec, answer: Json| {
+        let whole = serde_json::to_value(spec).unwrap_or(Json::Null);
+        let args = whole.get(spec.kind()).cloned().unwrap_or(Json::Null);
+        json!({ "step": step, "kind": spec.kind(), "args": args, "answer": answer })
+    };
+    let answer = |wanted: u32| {
+        events.iter().find_map(|event| match &event.body {
+            EventBody::StepCompleted { call, value, .. } if *call == wanted => Some(value.clone()),
+            _ => None,
+        })
+    };
+    events
+        .iter()
+        .filter_map(|event| match &event.body {
+            EventBody::StepScheduled { call, step, spec, .. } => Some(call_of(step, spec, answer(*call).unwrap_or(Json::Null))),
+            EventBody::StepRecorded { step, spec, value, .. } => Some(call_of(step, spec, value.clone())),
+            _ => None,
+        })
         .collect()
 }
 

@@ -14,6 +14,7 @@ use std::io::{Error, ErrorKind, Read, Result, Write};
 /// To a worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "one lives at a time, and the large one is the common one")]
 pub enum Request {
     /// Find what is wrong with a bundle.
     Check {

@@ -152,7 +152,39 @@ fn warnings_do_not_stop_a_release() {
 #[test]
 fn the_reference_has_every_builtin() {
     let docs = sortie_flow::docs::docs();
-    for name in ["flow", "job", "wait", "wait_any", "retry", "json.encode", "JobResult.exit_code", "WaitHandle.url"] {
+    let durable = sortie_flow::builtins::DURABLE.iter().copied();
+    let others = [
+        "flow",
+        "wait_all",
+        "for_each",
+        "retry",
+        "budget",
+        "notify",
+        "limit",
+        "label",
+        "schedule",
+        "webhook",
+        "manual",
+        "secret",
+        "connection",
+        "escalate",
+        "log",
+        "fail",
+        "optional",
+        "json.encode",
+        "JobResult.exit_code",
+        "JobResult.artifact",
+        "JobHandle.progress",
+        "JobHandle.checkpoint",
+        "WaitHandle.url",
+        "HttpResult.status",
+        "EventResult.payload",
+        "ApprovalResult.outcome",
+        "ChildResult.run",
+        "ArtifactResult.resource",
+        "End.steps",
+    ];
+    for name in durable.chain(others) {
         let entry = docs
             .iter()
             .find(|entry| entry.name == name)

@@ -214,7 +214,7 @@ fn shuffled(seed: u64, n: usize) -> Vec<usize> {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
-        order.swap(at, usize::try_from(state % (at as u64 + 1)).unwrap());
+        order.swap(at, usize::try_from(state % (at as u64 + 1)).expect("below n"));
     }
     order
 }

@@ -138,12 +138,13 @@ fn record(
     record.end = loop {
         let end = run.step().evaluation.end;
         let End::Suspended { waiting_on } = &end else { break end };
-        let call = *waiting_on.last().unwrap();
+        let call = *waiting_on.last().expect("it waits for something");
         run.answer(call, answer(run.spec(call)));
     };
     record.journal = run.journal.clone();
     if !path.exists() {
-        std::fs::write(&path, serde_json::to_string_pretty(&record).unwrap() + "\n").unwrap();
+        let text = serde_json::to_string_pretty(&record).expect("plain data") + "\n";
+        std::fs::write(&path, text).expect("the folder is there");
     }
     run.journal
 }

@@ -50,9 +50,9 @@ fn passes(test: &str) {
 }
 
 fn simulated(answers: Json) -> Simulation {
-    let answers = serde_json::from_value(answers).unwrap();
+    let answers = serde_json::from_value(answers).expect("an object");
     match ask(&Request::Simulate { bundle: Bundle::new([("flow.star", FLOW)]), input: json!({}), answers }) {
-        Answer::Simulated(simulation) => simulation.unwrap(),
+        Answer::Simulated(simulation) => simulation.expect("it can begin"),
         other => panic!("{other:?}"),
     }
 }
@@ -174,4 +174,25 @@ fn a_simulation_goes_to_the_end_by_canned_answers() {
     assert!(moment("approval_voted", "release").text.contains("bob: reject"));
     let again = simulated(json!({"build": {"failure": "exit"}}));
     assert_eq!(again.result, json!({"failed": "exit", "attempts": 1}));
+}
+
+#[test]
+fn the_tests_of_the_examples_pass() {
+    let examples = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+    let mut seen = 0;
+    for folder in std::fs::read_dir(examples).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()) {
+        let bundle = Bundle::from_dir(&folder).unwrap();
+        assert!(bundle.files.keys().all(|name| !name.ends_with("_test.star")), "test files are no part of a bundle");
+        let mut files = std::collections::BTreeMap::new();
+        for path in std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()) {
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if name.ends_with("_test.star") {
+                files.insert(name, std::fs::read_to_string(&path).unwrap());
+            }
+        }
+        let Answer::Tested(report) = ask(&Request::Test { bundle, files, only: None }) else { panic!() };
+        assert!(report.is_ok(), "{}: {report:#?}", folder.display());
+        seen += report.tests.len();
+    }
+    assert!(seen >= 3, "there are examples with tests");
 }
