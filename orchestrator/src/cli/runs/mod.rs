@@ -142,7 +142,7 @@ pub async fn run(command: RunsCommand, context: &Context) -> Result<Done, Proble
         RunsCommand::List(args) => list(args, &client).await,
         RunsCommand::Failures(args) => {
             let success = client.get(format!("/v1/failures?since_ms={}", args.since)).await?;
-            let text = table::of(&success.data["failures"], &[("KIND", "kind"), ("FLOW", "flow"), ("RUNS", "runs"), ("LAST", "last_at")]);
+            let text = table::of(&success.data["failures"], &[("KIND", "kind"), ("FLOW", "flow"), ("RUNS", "runs"), ("ADVICE", "advice")]);
             Ok(Done::new(success, text))
         }
         RunsCommand::Show(args) => {

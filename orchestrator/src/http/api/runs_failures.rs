@@ -27,7 +27,7 @@ pub(super) async fn counts(State(api): State<Api>, uri: Uri) -> Answer {
     rows.sort_by_key(|row| std::cmp::Reverse(row.runs));
     let failures: Vec<Value> = rows
         .iter()
-        .map(|row| json!({ "kind": row.kind.as_str(), "flow": row.flow, "runs": row.runs, "last_at": rfc3339(row.last_at), "advice": advice(row.kind) }))
+        .map(|row| json!({ "kind": row.kind.as_str(), "flow": row.flow, "runs": row.runs, "advice": advice(row.kind) }))
         .collect();
     let success = Success::new(json!({ "since": rfc3339(since), "failures": failures }));
     Ok(match rows.first() {

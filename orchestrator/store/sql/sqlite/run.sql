@@ -162,8 +162,5 @@ UPDATE run SET run_no = ?2 WHERE run_no = ?1;
 -- name: ended_between
 SELECT id, ended_at FROM run INDEXED BY run_ended
 WHERE flow = ?1 AND ended_at IS NOT NULL AND ended_at > ?2 AND ended_at < ?3 ORDER BY ended_at LIMIT ?4;
--- name: failures_of_kind
-SELECT flow, count(*), max(failed_at) FROM run INDEXED BY run_failed
-WHERE failure_kind IS NOT NULL AND failure_kind = ?1 AND failed_at >= ?2 GROUP BY flow;
 -- name: delete
 DELETE FROM run WHERE run_no = ?1;

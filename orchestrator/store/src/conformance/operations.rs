@@ -14,7 +14,6 @@ pub(super) async fn all(fresh: &impl AsyncFn() -> Arc<dyn Store>) {
         the_backlog_counts_what_is_due_and_not_claimed,
         commands_are_kept_newest_first,
         runs_that_ended_are_found_by_their_end,
-        failures_are_counted_by_kind_since_a_time,
         a_run_that_is_over_is_deleted_with_everything_of_it,
     );
 }
@@ -74,18 +73,6 @@ pub(super) async fn runs_that_ended_are_found_by_their_end(world: &World) {
     assert!(store.ended_runs("build", ended[0].1, later, 10).await.unwrap().is_empty(), "it goes on after the last one");
     assert!(store.ended_runs("build", 0, ended[0].1, 10).await.unwrap().is_empty());
     assert!(store.ended_runs("other", 0, later, 10).await.unwrap().is_empty());
-}
-
-pub(super) async fn failures_are_counted_by_kind_since_a_time(world: &World) {
-    let store = &world.store;
-    assert!(store.failure_counts(0).await.unwrap().is_empty());
-    let run = world.run("build").await;
-    let failure = sortie_core::failure::Failure::new(sortie_core::failure::FailureKind::Internal, "no");
-    world.deliver(sortie_core::input::Scope::Run(run), sortie_core::input::InputBody::Park(failure)).await;
-    let counts = store.failure_counts(0).await.unwrap();
-    assert_eq!(counts.len(), 1);
-    assert_eq!((counts[0].kind.as_str(), counts[0].flow.as_str(), counts[0].runs), ("internal", "build", 1));
-    assert!(store.failure_counts(counts[0].last_at + 1).await.unwrap().is_empty());
 }
 
 pub(super) async fn a_run_that_is_over_is_deleted_with_everything_of_it(world: &World) {

@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 use sortie_core::call::CallSpec;
 use sortie_core::effect::WorkClass;
-use sortie_core::failure::FailureKind;
 use sortie_core::ids::{Ms, RunId};
 use sortie_core::state::AttemptState;
 use sortie_core::view::Step;
@@ -65,17 +64,4 @@ pub struct ActionRow {
     pub path: String,
     /// HTTP status of the answer.
     pub status: u16,
-}
-
-/// Runs of a flow that failed for one reason.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct FailureCount {
-    /// Why.
-    pub kind: FailureKind,
-    /// Name of the flow.
-    pub flow: String,
-    /// How many.
-    pub runs: u64,
-    /// When the newest of them did.
-    pub last_at: Ms,
 }

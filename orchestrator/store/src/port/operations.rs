@@ -1,7 +1,7 @@
 //! What operators ask and do: status, failures, retention, export.
 
 use super::Fut;
-use crate::model::operations::{ActionRow, AskedAfter, AskedStep, AttemptCount, Backlog, FailureCount};
+use crate::model::operations::{ActionRow, AskedAfter, AskedStep, AttemptCount, Backlog};
 use sortie_core::ids::{Ms, RunId, WaitId};
 
 /// What operators ask and do: status, failures, retention, export.
@@ -20,8 +20,6 @@ pub trait Operations: Send + Sync {
     fn actions(&self, before: Option<i64>, limit: usize) -> Fut<'_, Vec<(i64, ActionRow)>>;
     /// Runs of a flow that ended after one time and before another, in the order of their ends, at most `limit`; each with its end.
     fn ended_runs(&self, flow: &str, after: Ms, before: Ms, limit: usize) -> Fut<'_, Vec<(RunId, Ms)>>;
-    /// Runs that failed, or were set aside, at this time or later, by kind and flow.
-    fn failure_counts(&self, since: Ms) -> Fut<'_, Vec<FailureCount>>;
     /// Delete a run that is over with everything of it; false where it is not there, is open, still owes something to a host or to
     /// its parent, or is needed by an open run: one that it has started, or one that was forked from it.
     fn delete_run(&self, run: &RunId) -> Fut<'_, bool>;

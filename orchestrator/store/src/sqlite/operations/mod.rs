@@ -10,11 +10,10 @@ use super::codec::{Id, bad};
 use super::due;
 use crate::error::StoreError;
 use crate::limits;
-use crate::model::operations::{ActionRow, AttemptCount, Backlog, FailureCount};
+use crate::model::operations::{ActionRow, AttemptCount, Backlog};
 use crate::sql::sqlite;
 use rusqlite::{Connection, params};
 use sortie_core::effect::WorkClass;
-use sortie_core::failure::FailureKind;
 use sortie_core::ids::{Ms, RunId};
 
 /// What is due and not claimed, by class.
@@ -58,17 +57,4 @@ pub(super) fn actions(db: &Connection, before: Option<i64>, limit: usize) -> rus
 pub(super) fn ended_runs(db: &Connection, flow: &str, after: Ms, before: Ms, limit: usize) -> rusqlite::Result<Vec<(RunId, Ms)>> {
     let mut statement = db.prepare_cached(sqlite!("run", "ended_between"))?;
     statement.query_map(params![flow, after, before, limit.min(limits::RUNS_PAGE)], |row| Ok((RunId::at(row, 0)?, row.get(1)?)))?.collect()
-}
-
-/// Runs that failed since, by kind and flow.
-pub(super) fn failure_counts(db: &Connection, since: Ms) -> rusqlite::Result<Vec<FailureCount>> {
-    let mut statement = db.prepare_cached(sqlite!("run", "failures_of_kind"))?;
-    let mut counts = Vec::new();
-    for kind in FailureKind::ALL {
-        let rows = statement.query_map(params![kind.as_str(), since], |row| {
-            Ok(FailureCount { kind: *kind, flow: row.get(0)?, runs: row.get(1)?, last_at: row.get(2)? })
-        })?;
-        counts.extend(rows.collect::<Result<Vec<_>, _>>()?);
-    }
-    Ok(counts)
 }

@@ -1,6 +1,6 @@
 //! What operators ask and do: status, failures, retention, export.
 
-use crate::model::operations::{ActionRow, AskedAfter, AskedStep, AttemptCount, Backlog, FailureCount};
+use crate::model::operations::{ActionRow, AskedAfter, AskedStep, AttemptCount, Backlog};
 use crate::port::{Fut, Operations};
 use crate::sqlite::{SqliteStore, operations};
 use sortie_core::ids::{Ms, RunId, WaitId};
@@ -34,10 +34,6 @@ impl Operations for SqliteStore {
     fn ended_runs(&self, flow: &str, after: Ms, before: Ms, limit: usize) -> Fut<'_, Vec<(RunId, Ms)>> {
         let flow = flow.to_owned();
         self.read(move |db| Ok(operations::ended_runs(db, &flow, after, before, limit)?))
-    }
-
-    fn failure_counts(&self, since: Ms) -> Fut<'_, Vec<FailureCount>> {
-        self.read(move |db| Ok(operations::failure_counts(db, since)?))
     }
 
     fn delete_run(&self, run: &RunId) -> Fut<'_, bool> {
