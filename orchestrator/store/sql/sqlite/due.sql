@@ -13,8 +13,6 @@ DELETE FROM due WHERE run_no = ?1 AND key = ?2;
 DELETE FROM due WHERE run_no = ?1 AND (key = ?2 OR key = ?3 OR key = ?4 OR key = ?5);
 -- name: keys
 SELECT key FROM due WHERE run_no = ?1;
--- name: delete
-DELETE FROM due WHERE run_no = ?1;
 -- name: next
 SELECT due_at FROM due INDEXED BY due_next WHERE flow IS NULL AND class = ?1 ORDER BY due_at LIMIT 1;
 -- name: ready

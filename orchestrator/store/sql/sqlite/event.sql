@@ -15,8 +15,6 @@ SELECT seq, at, kind, data FROM event WHERE run_no = ?1 AND seq > ?2 AND seq <= 
 -- name: raw
 -- As stored, for the chain of digests.
 SELECT seq, at, kind, data FROM event WHERE run_no = ?1 AND seq <= ?2 ORDER BY seq;
--- name: delete
-DELETE FROM event WHERE run_no = ?1;
 -- name: ending
 SELECT seq FROM event WHERE run_no = ?1 AND kind = 'run_ending' ORDER BY seq DESC LIMIT 1;
 -- name: delete_of_run

@@ -1,4 +1,4 @@
--- Heads of runs. `run_no` is the order of creation, and the page key of lists; imported runs have negative ones.
+-- Heads of runs. `run_no` is the order of creation, and the page key of lists.
 -- name: insert
 INSERT INTO run (id, flow, release, bundle, state, seq, wake_seq, calls, open_steps, fence, ending, deadline_at, created_at, updated_at, failure,
     advance_fence, evaluated_seq, crashes, engine, plan, extra, logged, chain, priority, limit_key, place, after_older, parent, forked_from,
@@ -124,8 +124,6 @@ ORDER BY run_no DESC LIMIT ?2;
 SELECT run_no, created_at FROM run WHERE run_no >= ?1 ORDER BY run_no LIMIT 1;
 -- name: newest
 SELECT max(run_no) FROM run;
--- name: oldest
-SELECT min(run_no) FROM run;
 -- name: running_of_limit
 -- Runs that have started and hold a place of a limit, counted up to a bound.
 SELECT count(*) FROM (SELECT 1 FROM run WHERE limit_key = ?1 AND place = 1 LIMIT ?2);
@@ -137,8 +135,6 @@ SELECT count(*) FROM (SELECT 1 FROM run WHERE limit_key = ?1 AND place = 0 AND p
 SELECT count(*) FROM (SELECT 1 FROM run WHERE limit_key = ?1 AND place = 0 AND priority = ?2 AND run_no < ?3 LIMIT ?4);
 -- name: next_of_limit
 SELECT run_no FROM run WHERE limit_key = ?1 AND place = 0 ORDER BY priority DESC, run_no LIMIT 1;
--- name: all_of_limit
-SELECT id FROM run WHERE limit_key = ?1 AND place = 1 ORDER BY run_no LIMIT ?2;
 -- name: older_open
 -- Open runs of older releases; a draft is no older release.
 SELECT count(*) FROM (SELECT 1 FROM run INDEXED BY run_open WHERE ended_at IS NULL AND flow = ?1 AND release > 0 AND release < ?2 LIMIT ?3);
@@ -147,8 +143,6 @@ SELECT release FROM run INDEXED BY run_open WHERE ended_at IS NULL AND flow = ?1
 -- name: drained
 -- Queued runs for which no older release is open any more.
 SELECT run_no FROM run INDEXED BY run_drained WHERE place = 0 AND after_older = 1 AND flow = ?1 AND release <= ?2;
--- name: failures
-SELECT flow, count(*) FROM run INDEXED BY run_failed WHERE failure_kind = ?1 AND failed_at >= ?2 GROUP BY flow;
 -- name: sweep
 SELECT id FROM run INDEXED BY run_by_state WHERE state = ?1 AND run_no > ?2 ORDER BY run_no LIMIT ?3;
 -- name: open_child
@@ -156,9 +150,6 @@ SELECT 1 FROM run WHERE parent = ?1 AND ended_at IS NULL LIMIT 1;
 -- name: open_fork
 -- An open run may still reuse answers of this one.
 SELECT 1 FROM run WHERE forked_from = ?1 AND ended_at IS NULL LIMIT 1;
--- name: import_number
--- An imported run is older than every run that was made here.
-UPDATE run SET run_no = ?2 WHERE run_no = ?1;
 -- name: ended_between
 SELECT id, ended_at FROM run INDEXED BY run_ended
 WHERE flow = ?1 AND ended_at IS NOT NULL AND ended_at > ?2 AND ended_at < ?3 ORDER BY ended_at LIMIT ?4;

@@ -3,6 +3,7 @@
 mod faults;
 mod files;
 mod kill;
+mod migrations;
 mod plans;
 
 use super::SqliteStore;
