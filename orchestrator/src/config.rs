@@ -1,6 +1,8 @@
 //! Where an installation lives, and how it is configured.
 
+use crate::outbound::policy::Policy;
 use serde::{Deserialize, Serialize};
+use sortie_core::plan::NotifyRule;
 use sortie_protocol::spec::Trust;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -84,9 +86,30 @@ pub struct Config {
     /// CA certificates (PEM) that the shims are to trust for `public_url`, instead of their system's roots.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub callback_ca: Option<PathBuf>,
+    /// What the server itself may send to.
+    #[serde(default, skip_serializing_if = "Outbound::is_default")]
+    pub outbound: Outbound,
+    /// Who is told of what, where a flow says nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notify: Vec<NotifyRule>,
     /// A shim to put on hosts instead of the one inside this program.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shim: Option<PathBuf>,
+}
+
+/// What the server itself may send to, beside public addresses.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Outbound {
+    /// Networks (`10.0.0.0/8`), addresses and names of hosts.
+    #[serde(default)]
+    pub allow: Vec<String>,
+}
+
+impl Outbound {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// TLS by files.
@@ -131,6 +154,8 @@ impl Config {
             plain_http: true,
             tls: None,
             callback_ca: None,
+            outbound: Outbound::default(),
+            notify: Vec::new(),
             shim: None,
         }
     }
@@ -163,6 +188,7 @@ impl Config {
         if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() || url.password().is_some() {
             return Err("public_url may have a host, a port and a path, nothing else".to_owned());
         }
+        Policy::parse(&self.outbound.allow)?;
         Ok(())
     }
 

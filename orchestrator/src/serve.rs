@@ -57,6 +57,7 @@ pub async fn serve(app: App, listeners: Listeners, mut stop: watch::Receiver<boo
     let callbacks = tokio::spawn(http::serve(listeners.callbacks, http::callback_routes(&app), tls, stop.clone()));
     let operator = tokio::spawn(http::serve(listeners.operator, http::api::routes(&app), None, stop.clone()));
     let collect = tokio::spawn(collect_for_ever(std::sync::Arc::clone(&app.driver.parts().resources)));
+    let reseal = tokio::spawn(reseal(app.clone(), stop.clone()));
     let watch = tokio::spawn(watch_clock(app.clone(), stop.clone()));
     let retention = tokio::spawn(crate::retention::run(app.clone(), stop.clone()));
     // An error means that the sender is gone: stop as well.
@@ -74,6 +75,7 @@ pub async fn serve(app: App, listeners: Listeners, mut stop: watch::Receiver<boo
     watch.abort();
     collect.abort();
     retention.abort();
+    reseal.abort();
     if let Err(error) = app.store.close().await {
         tracing::warn!(%error, "the store did not close cleanly");
     }
@@ -92,6 +94,30 @@ async fn watch_clock(app: App, mut stop: watch::Receiver<bool>) {
         if (jump - known).abs() > limits::CLOCK_JUMP_MS {
             tracing::warn!(jump_ms = jump - known, "the system's clock jumped; timers go on by the monotonic clock");
             known = jump;
+        }
+    }
+}
+
+/// After another process has rotated the keys, seal the secrets anew. Both roots open them meanwhile.
+async fn reseal(app: App, mut stop: watch::Receiver<bool>) {
+    let mut done_under = None;
+    loop {
+        let read = app.tokens.ring().reload_if_changed();
+        let active = app.tokens.ring().root_generation();
+        if read.is_ok() && done_under != Some(active) {
+            match app.driver.vault().reseal().await {
+                Ok(count) => {
+                    done_under = Some(active);
+                    if count > 0 {
+                        tracing::info!(count, root = active, "secrets are sealed under the new root");
+                    }
+                }
+                Err(error) => tracing::warn!(%error, "secrets stay sealed under an older root"),
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_millis(limits::IDLE_MS)) => {}
+            _ = stop.changed() => return,
         }
     }
 }

@@ -4,6 +4,7 @@
 
 use super::{Post, answer, deliver};
 use crate::driver::Driver;
+use crate::vault::mask::Masker;
 use serde_json::Value;
 use sortie_core::call::{Budget, CallSpec, JobSpec};
 use sortie_core::event::EventBody;
@@ -27,7 +28,7 @@ pub(super) async fn take(driver: &Driver, post: Post, data: Value) -> Result<ans
     let taken = match reply.state {
         None => Err(StoreError::NotFound("the attempt".to_owned())),
         Some(AttemptState::Launching | AttemptState::LaunchUnknown | AttemptState::Launched | AttemptState::Suspect) => {
-            deliver(driver, post, Said::Alive).await
+            deliver(driver, post, Said::Alive, &Masker::default()).await
         }
         Some(state) => Ok(answer::Taken::alive(state, reply.stop)),
     }?;

@@ -10,6 +10,7 @@ mod files;
 mod judge;
 mod kept;
 pub mod limits;
+mod masked;
 mod parse;
 mod verify;
 mod wait;
@@ -22,6 +23,7 @@ pub use verify::{Admitted, WebhookHeaders};
 
 use crate::driver::Driver;
 use crate::failpoint;
+use crate::vault::mask::Masker;
 use parse::{Content, Fault};
 use sortie_core::canonical;
 use sortie_core::decide::CallbackOutcome;
@@ -175,22 +177,44 @@ async fn answered(driver: &Driver, post: Post, secret: &ProofSecret) -> Callback
 /// Parse, decide, commit.
 async fn take(driver: &Driver, post: Post) -> Result<answer::Taken, StoreError> {
     match parse::attempt(&post.event, post.attempt.as_str(), &post.body) {
-        Ok(Content::Started) => deliver(driver, post, Said::Started).await,
+        Ok(Content::Started) => deliver(driver, post, Said::Started, &Masker::default()).await,
         Ok(Content::Result(result)) => {
+            let masker = driver.masker_of(&post.run, &post.step).await?;
+            let result = masked::result(&masker, *result);
             beat::last(driver, &post, &result).await?;
-            let said = judge::said(driver, &post.run, &post.step, &post.attempt, *result).await?;
-            deliver(driver, post, said).await
+            let said = judge::said(driver, &post.run, &post.step, &post.attempt, result).await?;
+            deliver(driver, post, said, &masker).await
         }
-        Ok(Content::Alive { data }) => beat::take(driver, post, data).await,
-        Err(Fault(message)) if post.event.kind == CallbackKind::Result => deliver(driver, post, Said::Invalid(message)).await,
+        Ok(Content::Alive { data }) => {
+            let data = match post.event.kind {
+                CallbackKind::Heartbeat => data,
+                _ => driver.masker_of(&post.run, &post.step).await?.json(data),
+            };
+            beat::take(driver, post, data).await
+        }
+        Err(Fault(message)) if post.event.kind == CallbackKind::Result => {
+            let masker = driver.masker_of(&post.run, &post.step).await?;
+            let said = Said::Invalid(masker.text(&message));
+            deliver(driver, post, said, &masker).await
+        }
         Err(Fault(message)) => Ok(answer::Taken::invalid(message)),
     }
 }
 
-async fn deliver(driver: &Driver, post: Post, said: Said) -> Result<answer::Taken, StoreError> {
+/// The digest is that of the exact bytes; what may be kept of them has stars for secrets.
+async fn deliver(driver: &Driver, mut post: Post, said: Said, masker: &Masker) -> Result<answer::Taken, StoreError> {
     let callback = CallbackFacts { id: post.event.id.clone(), digest: canonical::digest(&post.body), via: post.via };
+    masker.stars(&mut post.body);
     let scope = Scope::Attempt { attempt: post.attempt.clone(), callback: Some(callback.id.clone()) };
     let delivered = driver.deliver_callback(scope, InputBody::AttemptCallback { attempt: post.attempt, callback, said }, post.body).await?;
     failpoint::hit("callback_committed");
     answer::Taken::of(delivered)
+}
+
+/// Any JSON of bounded depth, for whoever reads answers from outside.
+///
+/// # Errors
+/// What is wrong and where.
+pub fn bounded_json(body: &[u8]) -> Result<serde_json::Value, String> {
+    parse::json(body).map_err(|Fault(message)| message)
 }

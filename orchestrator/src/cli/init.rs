@@ -104,6 +104,8 @@ fn config(args: InitArgs) -> Result<Config, Problem> {
         plain_http,
         tls,
         callback_ca: args.callback_ca.map(absolute).transpose()?,
+        outbound: fresh.outbound,
+        notify: fresh.notify,
         shim: None,
     };
     config.check().map_err(usage)?;

@@ -6,6 +6,7 @@
 mod approval;
 pub mod clean;
 mod client;
+mod connection;
 mod context;
 mod dead;
 mod demo;
@@ -24,6 +25,7 @@ mod resource;
 mod run;
 mod runs;
 mod schema;
+mod secret;
 mod serve;
 mod status;
 mod table;
@@ -131,6 +133,12 @@ enum Command {
     /// Correlation tokens: what was handed out, and whether one holds
     #[command(subcommand)]
     Token(token::TokenCommand),
+    /// Secrets of flows and connections
+    #[command(subcommand)]
+    Secret(secret::SecretCommand),
+    /// Where the server sends to: chat, mail, webhooks, APIs
+    #[command(subcommand)]
+    Connection(connection::ConnectionCommand),
     /// People who operate the installation: names, roles, tokens
     #[command(subcommand)]
     Operator(operator::OperatorCommand),
@@ -212,6 +220,8 @@ async fn remote(command: Command, context: &Context) -> Result<Done, Problem> {
         Command::Resource(command) => resource::run(command, context).await,
         Command::Waits(command) => waits::run(command, context).await,
         Command::Token(command) => token::run(command, context).await,
+        Command::Secret(command) => secret::run(command, context).await,
+        Command::Connection(command) => connection::run(command, context).await,
         Command::Operator(command) => operator::run(command, context).await,
         Command::Doctor(args) => doctor::run(&args, context).await,
         _ => Err(Problem::new(ErrorCode::Failed, "this command does not speak with a server")),

@@ -1,6 +1,7 @@
 //! What an attempt is handed: the same bytes however often it is launched, and no secret outside this frame.
 
 use super::Driver;
+use super::secrets::JobSecrets;
 use sortie_core::call::{JobSpec, Reference};
 use sortie_core::canonical;
 use sortie_core::ids::{Ms, RunId, WaitId};
@@ -8,9 +9,8 @@ use sortie_core::limits::TOKEN_GRACE_MS;
 use sortie_core::view::{Attempt, Handed, Step, StepKind};
 use sortie_keys::{Claims, Scope as TokenScope, Token};
 use sortie_protocol::bytes::Bytes;
-use sortie_protocol::spec::{Credentials, Spec};
+use sortie_protocol::spec::{Credentials, Spec, SpecFile};
 use sortie_protocol::verb::Verb;
-use std::collections::BTreeMap;
 
 /// The immutable part of a launch, as text and digest.
 pub(super) struct SpecText {
@@ -43,7 +43,7 @@ pub(super) fn spec(run: &RunId, step: &Step, job: &JobSpec, attempt: &Attempt) -
         env: job.env.iter().filter_map(plain).collect(),
         cwd: job.cwd.as_deref().map(Bytes::from),
         stdin: job.stdin.as_ref().and_then(|text| if let Reference::Text(text) = text { Some(Bytes::from(text.as_str())) } else { None }),
-        files: Vec::new(),
+        files: job.files.iter().filter_map(plain).map(|(path, data)| SpecFile { path, data }).collect(),
         artifacts: job.artifacts.clone(),
         timeout_ms: u64::try_from(attempt.deadline_at - attempt.scheduled_at).unwrap_or(0),
         heartbeat_ms: job.heartbeat_ms,
@@ -81,7 +81,7 @@ impl Driver {
         attempt: &Attempt,
         handed: &Handed,
         spec: SpecText,
-        secret_env: BTreeMap<String, Bytes>,
+        secrets: JobSecrets,
         reached_by: bool,
     ) -> Result<Verb, String> {
         let ring = self.ring();
@@ -107,9 +107,9 @@ impl Driver {
             token: token.expose().to_owned(),
             proof_secret: proof.to_base64().to_string(),
             trust: self.parts().config.trust().map_err(|error| error.to_string())?,
-            secret_env,
-            secret_stdin: None,
-            secret_files: BTreeMap::new(),
+            secret_env: secrets.env,
+            secret_stdin: secrets.stdin,
+            secret_files: secrets.files,
         };
         Ok(Verb::Launch { spec: spec.text, spec_digest: spec.digest, credentials })
     }
@@ -138,22 +138,20 @@ impl Driver {
         Ok(SignedAddress { url: url.map_err(|error| error.to_string())?, token })
     }
 
-    /// The environment values that only the edge resolves.
-    pub(super) async fn secret_env(&self, run: &RunId, job: &JobSpec) -> Result<BTreeMap<String, Bytes>, String> {
-        let mut resolved = BTreeMap::new();
-        for (name, value) in &job.env {
-            let (call, wants_url) = match value {
-                Reference::Text(_) | Reference::Secret(_) => continue,
-                Reference::WaitUrl(call) => (*call, true),
-                Reference::WaitToken(call) => (*call, false),
-            };
-            let wait = self.wait_of_call(run, call).await?;
-            let address = self.wait_address(run, &wait.step, &wait.id, wait.scheduled_at)?;
-            let text =
-                if wants_url { sortie_keys::callback_url_with_kind(&address.url, "result") } else { address.token.expose().to_owned() };
-            resolved.insert(name.clone(), Bytes::from(text));
-        }
-        Ok(resolved)
+    /// The URL or the token of the wait that a reference names; nothing for what names none.
+    ///
+    /// # Errors
+    /// For people.
+    pub(super) async fn wait_text(&self, run: &RunId, reference: &Reference) -> Result<String, String> {
+        let (call, wants_url) = match reference {
+            Reference::WaitUrl(call) => (*call, true),
+            Reference::WaitToken(call) => (*call, false),
+            Reference::Text(_) | Reference::Secret(_) => return Ok(String::new()),
+        };
+        let wait = self.wait_of_call(run, call).await?;
+        let address = self.wait_address(run, &wait.step, &wait.id, wait.scheduled_at)?;
+        let text = if wants_url { sortie_keys::callback_url_with_kind(&address.url, "result") } else { address.token.expose().to_owned() };
+        Ok(text)
     }
 
     async fn wait_of_call(&self, run: &RunId, call: u32) -> Result<FoundWait, String> {

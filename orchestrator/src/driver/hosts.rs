@@ -58,10 +58,10 @@ impl Driver {
         failpoint::hit("attempt_launching");
         let Some(handed) = &attempt.handed else { return Err(NotDone::Never("a launching attempt without claims".to_owned())) };
         let refused = |message: String| LaunchOutcome::Refused(Failure::new(FailureKind::Refused, message));
-        let verb = match self.secret_env(&run, &job).await {
-            Ok(secret_env) => {
+        let verb = match self.job_secrets(&run, &job).await {
+            Ok(secrets) => {
                 let reached_by = host.callbacks != CallbackMode::Pull;
-                self.launch_verb(&run, &step, &attempt, handed, text, secret_env, reached_by)
+                self.launch_verb(&run, &step, &attempt, handed, text, secrets, reached_by)
             }
             Err(message) => Err(message),
         };

@@ -8,7 +8,10 @@ mod evaluators;
 mod handed;
 mod hosts;
 mod links;
+pub mod notices;
+mod secrets;
 mod slots;
+mod tries;
 mod work;
 
 pub use evaluators::Evaluators;
@@ -16,6 +19,8 @@ pub use evaluators::Evaluators;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::launcher::Launcher;
+use crate::outbound::Outbound;
+use crate::outbound::policy::Policy;
 use crate::resources::Resources;
 use sortie_core::effect::WorkClass;
 use sortie_core::ids::{Entropy, Ms, RunId};
@@ -62,6 +67,8 @@ struct Inner {
     /// Since when callbacks can arrive; silence counts from here.
     listening_since: Ms,
     stop: watch::Sender<bool>,
+    /// Sends where the configuration allows.
+    outbound: Outbound,
 }
 
 impl Driver {
@@ -71,7 +78,9 @@ impl Driver {
         let listening_since = parts.clock.now();
         let (stop, _) = watch::channel(false);
         let wakers = [const { Waker::new() }; WorkClass::ALL.len()];
-        Self(Arc::new(Inner { parts, wakers, evaluating: Mutex::default(), listening_since, stop }))
+        // The configuration was checked when it was read.
+        let outbound = Outbound::new(Policy::parse(&parts.config.outbound.allow).unwrap_or_default());
+        Self(Arc::new(Inner { parts, wakers, evaluating: Mutex::default(), listening_since, stop, outbound }))
     }
 
     /// Decide one input and commit it; what became due is started at once.

@@ -194,7 +194,10 @@ impl Driver {
     /// # Errors
     /// [`StartError`]; [`StoreError::Fenced`] where the claim is not held any more.
     pub async fn start_run_while(&self, program: Program, new: NewRun, claim: Option<&Claim>) -> Result<Started, StartError> {
-        let create = wish(program, new)?;
+        let mut create = wish(program, new)?;
+        if create.plan.notify.is_empty() {
+            create.plan.notify.clone_from(&self.parts().config.notify);
+        }
         let run = create.run.clone();
         let delivered = match claim {
             None => self.deliver(Scope::New(run), InputBody::Create(create)).await,

@@ -7,6 +7,8 @@ use super::routes::Api;
 use super::run_ids;
 use crate::envelope::{Next, Problem, Success};
 use crate::error_code::ErrorCode;
+use crate::vault::limits::MASK_OVERLAP_BYTES;
+use crate::vault::mask::Masker;
 use axum::extract::{Path, State};
 use axum::http::Uri;
 use base64::Engine;
@@ -42,7 +44,17 @@ pub(super) async fn chunk(State(api): State<Api>, Path(id): Path<String>, uri: U
     };
     let handed = attempt.handed.as_ref().ok_or_else(none)?;
     let limit = asked.limit.unwrap_or(LOG_CHUNK_BYTES).clamp(1, LOG_CHUNK_BYTES);
-    let verb = Verb::Logs { attempt: attempt.id.to_string(), stream: stream.clone(), offset: asked.offset, limit };
+    let masker = api.app.driver.masker_of(&run, &step).await?;
+    // A value may lie across an edge of the range: more is read on both sides, and not shown.
+    let around = if masker.is_empty() { 0 } else { MASK_OVERLAP_BYTES as u64 };
+    let limit = limit.min(LOG_CHUNK_BYTES - 2 * around);
+    let before = around.min(asked.offset);
+    let verb = Verb::Logs {
+        attempt: attempt.id.to_string(),
+        stream: stream.clone(),
+        offset: asked.offset - before,
+        limit: before + limit + around,
+    };
     let host = asked_host(&api, &handed.host).await?;
     let reply = api.app.launcher.ask(&host, verb).await.map_err(super::hosts::not_asked)?;
     let (offset, data, total, open) = match reply {
@@ -50,7 +62,8 @@ pub(super) async fn chunk(State(api): State<Api>, Path(id): Path<String>, uri: U
         Reply::Refused { message, .. } => return Err(Problem::new(ErrorCode::HostFailed, format!("{}: {message}", host.name))),
         other => return Err(Problem::new(ErrorCode::HostFailed, format!("{}: the shim answered logs with {other:?}", host.name))),
     };
-    let next_offset = offset.saturating_add(data.0.len() as u64);
+    let (offset, shown) = masked(&masker, Range { offset, bytes: data.0 }, asked.offset, limit, open);
+    let next_offset = offset.saturating_add(shown.len() as u64);
     Ok(Success::new(json!({
         "run": run,
         "step": step.name,
@@ -61,8 +74,29 @@ pub(super) async fn chunk(State(api): State<Api>, Path(id): Path<String>, uri: U
         "next_offset": next_offset,
         "total": total,
         "open": open,
-        "data_base64": base64::engine::general_purpose::STANDARD.encode(&data.0),
+        "data_base64": base64::engine::general_purpose::STANDARD.encode(&shown),
     })))
+}
+
+/// Bytes of a stream.
+struct Range {
+    offset: u64,
+    bytes: Vec<u8>,
+}
+
+/// What of a range was asked for, with stars for secrets. Where the stream goes on, the end waits if it may begin one.
+fn masked(masker: &Masker, read: Range, wanted: u64, limit: u64, open: bool) -> (u64, Vec<u8>) {
+    let Range { offset, mut bytes } = read;
+    if masker.is_empty() {
+        return (offset, bytes);
+    }
+    let pending = if open { masker.pending(&bytes) } else { 0 };
+    masker.stars(&mut bytes);
+    bytes.truncate(bytes.len() - pending);
+    // A stream whose beginning is gone starts later than was asked for.
+    let from = usize::try_from(wanted.saturating_sub(offset)).unwrap_or(usize::MAX).min(bytes.len());
+    let shown: Vec<u8> = bytes.into_iter().skip(from).take(usize::try_from(limit).unwrap_or(usize::MAX)).collect();
+    (offset + from as u64, shown)
 }
 
 /// The attempt that is meant: the named one, else the newest of the named step, else of the only step that is a job.

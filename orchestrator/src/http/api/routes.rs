@@ -2,8 +2,8 @@
 
 use super::token::{self, TokenDigest};
 use super::{
-    approvals, audit, dead, explain, export, flows, guard, hosts, idempotency, launches, logs, metrics, operators, resources, runs,
-    runs_control, runs_create, runs_failures, runs_fork, runs_history, runs_tokens, status, waits,
+    approvals, audit, connections, dead, explain, export, flows, guard, hosts, idempotency, launches, logs, metrics, operators, resources,
+    runs, runs_control, runs_create, runs_failures, runs_fork, runs_history, runs_tokens, secrets, status, waits,
 };
 use crate::app::App;
 use axum::Router;
@@ -74,6 +74,14 @@ pub(super) fn table(api: Api) -> (Router, Vec<(&'static str, &'static str)>) {
     table.post("/v1/dead/purge", dead::purge);
     table.post("/v1/dead/{id}/redrive", dead::redrive);
     table.get("/v1/waits", waits::list);
+    table.get("/v1/secrets", secrets::list);
+    table.unremembered_post("/v1/secrets/{name}", secrets::set);
+    table.delete("/v1/secrets/{name}", secrets::remove);
+    table.get("/v1/connections", connections::list);
+    table.post("/v1/connections", connections::add);
+    table.get("/v1/connections/{name}/usages", connections::usages);
+    table.post("/v1/connections/{name}/test", connections::test);
+    table.delete("/v1/connections/{name}", connections::remove);
     table.get("/v1/whoami", operators::whoami);
     table.get("/v1/operators", operators::list);
     table.unremembered_post("/v1/operators", operators::add);

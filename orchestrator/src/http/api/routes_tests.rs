@@ -117,3 +117,82 @@ async fn bodies_are_bounded() {
         fixture.ask("POST", "/v1/runs", &[("authorization", &bearer), ("idempotency-key", &long)], json!({ "flow": "x" })).await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
 }
+
+#[tokio::test]
+async fn operators_are_who_their_token_says_and_only_admins_manage() {
+    let fixture = Fixture::new().await;
+    let owner = fixture.bearer();
+    let owner = [("authorization", owner.as_str())];
+    let added = json!({ "name": "alice", "roles": ["maintainers"] });
+    let (status, body) = fixture.ask("POST", "/v1/operators", &owner, added.clone()).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    let token = body["data"]["token"].as_str().unwrap().to_owned();
+    let (status, body) = fixture.ask("POST", "/v1/operators", &owner, added).await;
+    assert_eq!((status, body["error"]["code"].as_str()), (StatusCode::CONFLICT, Some("conflict")));
+    let alice = format!("Bearer {token}");
+    let alice = [("authorization", alice.as_str())];
+    let (_, body) = fixture.ask("GET", "/v1/whoami", &alice, Value::Null).await;
+    assert_eq!((&body["data"]["name"], &body["data"]["roles"]), (&json!("alice"), &json!(["maintainers"])));
+    for (method, path) in [
+        ("GET", "/v1/operators"),
+        ("POST", "/v1/operators"),
+        ("DELETE", "/v1/operators/alice"),
+        ("POST", "/v1/operators/operator/token"),
+        ("GET", "/v1/secrets"),
+        ("POST", "/v1/secrets/x"),
+        ("GET", "/v1/connections"),
+        ("POST", "/v1/connections/x/test"),
+    ] {
+        let (status, body) = fixture.ask(method, path, &alice, json!({ "name": "eve" })).await;
+        assert_eq!(status, StatusCode::FORBIDDEN, "{method} {path}: {body}");
+    }
+    let (status, body) = fixture.ask("POST", "/v1/operators/alice/token", &alice, json!({})).await;
+    assert_eq!(status, StatusCode::OK, "everybody may replace their own: {body}");
+    let (status, _) = fixture.ask("GET", "/v1/whoami", &alice, Value::Null).await;
+    assert_eq!(status, StatusCode::UNAUTHORIZED, "the old token is refused at once");
+    let (_, body) = fixture.ask("GET", "/v1/operators", &owner, Value::Null).await;
+    assert_eq!(body["data"]["operators"][0]["added_by"], "operator");
+    assert!(!body.to_string().contains(&token) && body["data"]["operators"][0].get("digest").is_none());
+    for name in ["operator", "", "a/b", "-x", &"x".repeat(64)] {
+        let (status, _) = fixture.ask("POST", "/v1/operators", &owner, json!({ "name": name })).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_secret_goes_in_and_never_comes_out() {
+    use base64::Engine;
+    let fixture = Fixture::new().await;
+    let owner = fixture.bearer();
+    let owner = [("authorization", owner.as_str())];
+    let canary = "canary-of-the-api";
+    let value = json!({ "value_base64": base64::engine::general_purpose::STANDARD.encode(canary) });
+    let (status, body) = fixture.ask("POST", "/v1/secrets/deploy", &owner, value.clone()).await;
+    assert_eq!((status, &body["data"]["version"]), (StatusCode::OK, &json!(1)), "{body}");
+    let (_, body) = fixture.ask("POST", "/v1/secrets/deploy", &owner, value).await;
+    assert_eq!(body["data"]["changed"], false);
+    let connection = json!({ "name": "ops", "connection": { "kind": "webhook", "url": "https://hooks.example/", "auth": { "bearer": { "secret": "deploy" } } } });
+    let (status, body) = fixture.ask("POST", "/v1/connections", &owner, connection.clone()).await;
+    assert_eq!(status, StatusCode::OK, "{body}");
+    let (status, _) = fixture.ask("POST", "/v1/connections", &owner, connection).await;
+    assert_eq!(status, StatusCode::CONFLICT);
+    let (_, list) = fixture.ask("GET", "/v1/secrets", &owner, Value::Null).await;
+    assert_eq!(list["data"]["secrets"][0]["connections"], json!(["ops"]));
+    let (_, connections) = fixture.ask("GET", "/v1/connections", &owner, Value::Null).await;
+    assert!(!format!("{list}{connections}").contains(canary));
+    let (status, _) = fixture.ask("DELETE", "/v1/secrets/deploy", &owner, Value::Null).await;
+    assert_eq!(status, StatusCode::CONFLICT, "a connection names it");
+    let (status, _) = fixture.ask("DELETE", "/v1/secrets/deploy?force=true", &owner, Value::Null).await;
+    assert_eq!(status, StatusCode::OK);
+    for wrong in [
+        json!({ "kind": "webhook", "url": "http://hooks.example/", "auth": { "bearer": { "secret": "deploy" } } }),
+        json!({ "kind": "webhook", "url": "https://user:pw@hooks.example/" }),
+        json!({ "kind": "webhook", "url": "file:///etc/passwd" }),
+        json!({ "kind": "webhook" }),
+        json!({ "kind": "smtp", "url": "smtp://mail.example", "from": "a@b.example", "to": [] }),
+        json!({ "kind": "smtp", "url": "smtp://mail.example", "from": "a@b.example\r\nBcc: x@y.example", "to": ["c@d.example"] }),
+    ] {
+        let (status, body) = fixture.ask("POST", "/v1/connections", &owner, json!({ "name": "bad", "connection": wrong })).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{body}");
+    }
+}
