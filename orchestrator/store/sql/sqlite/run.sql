@@ -143,6 +143,8 @@ SELECT release FROM run INDEXED BY run_open WHERE ended_at IS NULL AND flow = ?1
 -- name: drained
 -- Queued runs for which no older release is open any more.
 SELECT run_no FROM run INDEXED BY run_drained WHERE place = 0 AND after_older = 1 AND flow = ?1 AND release <= ?2;
+-- name: failures
+SELECT flow, count(*) FROM run INDEXED BY run_failed WHERE failure_kind = ?1 AND failed_at >= ?2 GROUP BY flow;
 -- name: sweep
 SELECT id FROM run INDEXED BY run_by_state WHERE state = ?1 AND run_no > ?2 ORDER BY run_no LIMIT ?3;
 -- name: open_child

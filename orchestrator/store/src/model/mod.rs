@@ -209,6 +209,17 @@ pub struct QueuePlace {
     pub older: bool,
 }
 
+/// How many runs of a flow have failed for a reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FailureCount {
+    /// Why.
+    pub kind: FailureKind,
+    /// Name of the flow.
+    pub flow: String,
+    /// How many, at least one.
+    pub runs: u64,
+}
+
 /// A step that waits for somebody outside.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OpenWait {

@@ -1,9 +1,11 @@
 //! What is read of runs.
 
 use super::Fut;
-use crate::model::{Beat, CallbackRow, Claim, HeldCount, HeldPlace, OpenWait, QueuePlace, RunCount, RunFilter, RunRow, WaitRow};
+use crate::model::{
+    Beat, CallbackRow, Claim, FailureCount, HeldCount, HeldPlace, OpenWait, QueuePlace, RunCount, RunFilter, RunRow, WaitRow,
+};
 use sortie_core::event::Event;
-use sortie_core::ids::{AttemptId, RunId, WaitId};
+use sortie_core::ids::{AttemptId, Ms, RunId, WaitId};
 use sortie_core::view::{Attempt, Step};
 use std::collections::BTreeMap;
 
@@ -45,6 +47,8 @@ pub trait Reads: Send + Sync {
     fn held_counts(&self) -> Fut<'_, Vec<HeldCount>>;
     /// How many attempts hold a slot of each host, where there are any.
     fn host_loads(&self) -> Fut<'_, BTreeMap<String, u32>>;
+    /// Runs that failed or were set aside at this time or later, by kind and flow.
+    fn failure_counts(&self, since: Ms) -> Fut<'_, Vec<FailureCount>>;
     /// Steps that have waited the longest for somebody outside.
     fn oldest_waits(&self, limit: usize) -> Fut<'_, Vec<OpenWait>>;
     /// Running runs that were made after this one, oldest first, for a sweep over all.

@@ -2,12 +2,14 @@
 
 use crate::error::StoreError;
 use crate::limits;
-use crate::model::{Beat, CallbackRow, Claim, HeldCount, HeldPlace, OpenWait, QueuePlace, RunCount, RunFilter, RunRow, WaitRow};
+use crate::model::{
+    Beat, CallbackRow, Claim, FailureCount, HeldCount, HeldPlace, OpenWait, QueuePlace, RunCount, RunFilter, RunRow, WaitRow,
+};
 use crate::port::{Fut, Reads};
 use crate::sqlite::{SqliteStore, attempt, beat, callback, due, event, run, step, wait};
 use sortie_core::effect::Work;
 use sortie_core::event::Event;
-use sortie_core::ids::{AttemptId, RunId, WaitId};
+use sortie_core::ids::{AttemptId, Ms, RunId, WaitId};
 use sortie_core::view::{Attempt, Step};
 use std::collections::BTreeMap;
 
@@ -96,6 +98,10 @@ impl Reads for SqliteStore {
 
     fn host_loads(&self) -> Fut<'_, BTreeMap<String, u32>> {
         self.look(|db| Ok(attempt::loads(db)?))
+    }
+
+    fn failure_counts(&self, since: Ms) -> Fut<'_, Vec<FailureCount>> {
+        self.read(move |db| Ok(run::failure_counts(db, since)?))
     }
 
     fn oldest_waits(&self, limit: usize) -> Fut<'_, Vec<OpenWait>> {

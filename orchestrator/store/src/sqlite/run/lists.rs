@@ -3,10 +3,11 @@
 use super::{RunNo, number, read};
 use crate::error::StoreError;
 use crate::limits;
-use crate::model::{RunCount, RunFilter, RunRow};
+use crate::model::{FailureCount, RunCount, RunFilter, RunRow};
 use crate::sql::sqlite;
 use crate::sqlite::codec::Id;
 use rusqlite::{Connection, OptionalExtension, params};
+use sortie_core::failure::FailureKind;
 use sortie_core::ids::{Ms, RunId};
 use sortie_core::state::RunState;
 
@@ -80,6 +81,18 @@ pub(in crate::sqlite) fn counts(db: &Connection) -> rusqlite::Result<Vec<RunCoun
     db.prepare_cached(sqlite!("run_count", "all"))?
         .query_map([], |row| Ok(RunCount { flow: row.get(0)?, state: row.get(1)?, runs: row.get(2)? }))?
         .collect()
+}
+
+/// Runs that failed since a time, by kind and flow.
+pub(in crate::sqlite) fn failure_counts(db: &Connection, since: Ms) -> rusqlite::Result<Vec<FailureCount>> {
+    let mut statement = db.prepare_cached(sqlite!("run", "failures"))?;
+    let mut counts = Vec::new();
+    for kind in FailureKind::ALL.iter().copied() {
+        let rows =
+            statement.query_map(params![kind.as_str(), since], |row| Ok(FailureCount { kind, flow: row.get(0)?, runs: row.get(1)? }))?;
+        counts.extend(rows.collect::<rusqlite::Result<Vec<_>>>()?);
+    }
+    Ok(counts)
 }
 
 /// Running runs after one, oldest first.

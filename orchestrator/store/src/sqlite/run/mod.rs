@@ -4,7 +4,7 @@ mod lists;
 mod place;
 mod write;
 
-pub(super) use lists::{counts, page, sweep};
+pub(super) use lists::{counts, failure_counts, page, sweep};
 pub(super) use place::{drained, is_needed, next_of_limit, queue_place, room};
 pub(super) use write::write;
 

@@ -3,7 +3,7 @@
 use crate::conformance::world::World;
 use crate::sqlite::codec::Id;
 use crate::sqlite::{SqliteStore, migrate};
-use crate::{Engine, Operations, Reads, Store, StoreError};
+use crate::{Engine, Reads, Store, StoreError};
 use data_encoding::HEXLOWER;
 use rusqlite::{Connection, params};
 use serde_json::json;
