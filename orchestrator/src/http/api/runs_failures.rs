@@ -23,7 +23,7 @@ struct FailuresQuery {
 pub(super) async fn counts(State(api): State<Api>, uri: Uri) -> Answer {
     let asked: FailuresQuery = query(&uri)?;
     let since = api.app.clock.now().saturating_sub_unsigned(asked.since_ms.unwrap_or(FAILURES_SINCE_MS));
-    let mut rows = sortie_store::Operations::failure_counts(api.app.store.as_ref(), since).await?;
+    let mut rows = api.app.store.failure_counts(since).await?;
     rows.sort_by_key(|row| std::cmp::Reverse(row.runs));
     let failures: Vec<Value> = rows
         .iter()
