@@ -208,7 +208,8 @@ impl Thread {
         let now = clock::mono_ms();
         self.next_heartbeat = now.saturating_add(self.heartbeat_ms);
         let data = Heartbeat {
-            silent_ms: output::silent_ms(&self.attempt),
+            // A job that is over and whose files are being uploaded is not silent.
+            silent_ms: if self.attempt.exit().is_some() { 0 } else { output::silent_ms(&self.attempt) },
             stdout_bytes: output::written(&self.attempt, "stdout"),
             stderr_bytes: output::written(&self.attempt, "stderr"),
         };

@@ -36,8 +36,12 @@ pub(super) async fn take(driver: &Driver, post: Post, data: Value) -> Result<ans
         // The stop goes out by SSH at once, and with the answer to the next heartbeat.
         Some(reason) if reply.stop.is_none() && reply.state.is_some_and(|state| !state.is_over()) => {
             let scope = Scope::Attempt { attempt: attempt.clone(), callback: None };
-            driver.deliver(scope, InputBody::StopAttempt { attempt, reason }).await?;
-            Ok(taken.with_stop(reason))
+            match driver.deliver(scope, InputBody::StopAttempt { attempt, reason }).await {
+                Ok(_) => Ok(taken.with_stop(reason)),
+                // Somebody else has ended it meanwhile.
+                Err(StoreError::Refused(_)) => Ok(taken),
+                Err(error) => Err(error),
+            }
         }
         _ => Ok(taken),
     }

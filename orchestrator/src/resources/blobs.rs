@@ -11,8 +11,9 @@ use object_store::path::Path as Key;
 use object_store::{Error, GetOptions, GetRange, ObjectStore, ObjectStoreExt, PutPayload, WriteMultipart};
 use sortie_core::ids::Ms;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 use tokio::io::AsyncReadExt;
 
 /// A stream of bytes.
@@ -20,7 +21,11 @@ pub type Bytes = BoxStream<'static, std::io::Result<axum::body::Bytes>>;
 
 /// Where blobs are.
 #[derive(Clone, Debug)]
-pub struct Blobs(Arc<dyn ObjectStore>);
+pub struct Blobs {
+    store: Arc<dyn ObjectStore>,
+    /// Where the store stages what it writes, if that is a folder of this machine.
+    staging: Option<PathBuf>,
+}
 
 /// What a listing says of a blob.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,12 +44,12 @@ impl Blobs {
     /// Where the folder cannot be used.
     pub fn local(folder: &Path) -> std::io::Result<Self> {
         let store = LocalFileSystem::new_with_prefix(folder).map_err(std::io::Error::other)?.with_fsync(true);
-        Ok(Self(Arc::new(store)))
+        Ok(Self { store: Arc::new(store), staging: Some(folder.to_owned()) })
     }
 
     /// Whether the blob is there in its whole length.
     pub async fn has(&self, sha256: &str, size: u64) -> std::io::Result<bool> {
-        match self.0.head(&key(sha256)?).await {
+        match self.store.head(&key(sha256)?).await {
             Ok(meta) => Ok(meta.size == size),
             Err(Error::NotFound { .. }) => Ok(false),
             Err(error) => Err(std::io::Error::other(error)),
@@ -53,13 +58,13 @@ impl Blobs {
 
     /// Keep bytes. They are durable when this returns.
     pub async fn put(&self, sha256: &str, bytes: Vec<u8>) -> std::io::Result<()> {
-        self.0.put(&key(sha256)?, PutPayload::from(bytes)).await.map_err(std::io::Error::other)?;
+        self.store.put(&key(sha256)?, PutPayload::from(bytes)).await.map_err(std::io::Error::other)?;
         Ok(())
     }
 
     /// Keep a file. Its bytes are durable when this returns; the file stays.
     pub async fn put_file(&self, sha256: &str, path: &Path) -> std::io::Result<()> {
-        let upload = self.0.put_multipart(&key(sha256)?).await.map_err(std::io::Error::other)?;
+        let upload = self.store.put_multipart(&key(sha256)?).await.map_err(std::io::Error::other)?;
         let mut writer = WriteMultipart::new_with_chunk_size(upload, CHUNK_BYTES);
         let copied = async {
             let mut file = tokio::fs::File::open(path).await?;
@@ -90,7 +95,7 @@ impl Blobs {
             return Ok(Some(futures_util::stream::empty().boxed()));
         }
         let options = GetOptions { range: Some(GetRange::Bounded(range)), ..GetOptions::default() };
-        match self.0.get_opts(&key(sha256)?, options).await {
+        match self.store.get_opts(&key(sha256)?, options).await {
             Ok(found) => Ok(Some(found.into_stream().map(|piece| piece.map_err(std::io::Error::other)).boxed())),
             Err(Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(std::io::Error::other(error)),
@@ -118,10 +123,31 @@ impl Blobs {
     }
 
     async fn remove_key(&self, key: &Key) -> std::io::Result<()> {
-        match self.0.delete(key).await {
+        match self.store.delete(key).await {
             Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(std::io::Error::other(error)),
         }
+    }
+
+    /// Files that a write has left behind which was cut short by the end of the process, older than this; with `apply` remove
+    /// them. Says how many there are.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn staged(&self, before: SystemTime, apply: bool) -> std::io::Result<u64> {
+        let Some(folder) = &self.staging else { return Ok(0) };
+        let mut found = 0;
+        for shard in std::fs::read_dir(folder)?.flatten().filter(|entry| entry.path().is_dir()) {
+            for entry in std::fs::read_dir(shard.path())?.flatten() {
+                // `object_store` writes `NAME#1` and renames it; a digest has no such sign.
+                let staged = entry.file_name().to_string_lossy().contains('#');
+                let old = entry.metadata().and_then(|meta| meta.modified()).is_ok_and(|at| at < before);
+                if staged && old && (!apply || std::fs::remove_file(entry.path()).is_ok()) {
+                    found += 1;
+                }
+            }
+        }
+        Ok(found)
     }
 
     /// Everything that is there.
@@ -130,7 +156,7 @@ impl Blobs {
             let sha256 = meta.location.filename().filter(|name| is_digest(name)).map(str::to_owned);
             Listed { sha256, at: meta.last_modified.timestamp_millis(), key: meta.location }
         };
-        self.0.list(None).map(move |meta| meta.map(listed).map_err(std::io::Error::other)).boxed()
+        self.store.list(None).map(move |meta| meta.map(listed).map_err(std::io::Error::other)).boxed()
     }
 }
 

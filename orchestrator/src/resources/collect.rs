@@ -1,6 +1,7 @@
 //! Collection: what nothing names goes, after a grace. Slow, and safe at any moment to be killed.
 
 use super::Resources;
+use super::blobs::Listed;
 use super::limits::{COLLECT_BATCH, COLLECT_EVERY_MS, COLLECT_PAUSE_MS, GRACE_MS};
 use futures_util::StreamExt;
 use serde::Serialize;
@@ -38,7 +39,7 @@ impl Resources {
         }
         self.collect_blobs(apply, before, &mut found).await?;
         self.collect_strays(apply, before, &mut found).await?;
-        let (parts, bytes) = self.parts.stale(SystemTime::now(), apply).map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        let (parts, bytes) = self.parts.stale(SystemTime::now(), apply).map_err(unavailable)?;
         found.parts = parts;
         found.bytes += bytes;
         Ok(found)
@@ -75,7 +76,7 @@ impl Resources {
         let _alone = self.gate.write().await;
         let page = self.store.unnamed_blobs(after, before, COLLECT_BATCH).await?;
         for blob in page.iter().filter(|_| apply) {
-            self.blobs.remove(&blob.sha256).await.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+            self.blobs.remove(&blob.sha256).await.map_err(unavailable)?;
             crate::failpoint::hit("blob_removed");
             self.store.forget_blob(&blob.sha256).await?;
         }
@@ -89,20 +90,33 @@ impl Resources {
             if file.at >= before {
                 continue;
             }
+            if self.is_known(&file).await? {
+                continue;
+            }
+            // Looked at again, alone: somebody may be about to name it.
             let _alone = self.gate.write().await;
-            let known = match &file.sha256 {
-                Some(sha256) => self.store.blob(sha256).await?.is_some(),
-                None => false,
-            };
-            if !known {
+            if !self.is_known(&file).await? {
                 found.strays += 1;
                 if apply {
-                    self.blobs.remove_listed(&file).await.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+                    self.blobs.remove_listed(&file).await.map_err(unavailable)?;
                 }
             }
         }
+        let at = SystemTime::UNIX_EPOCH + Duration::from_millis(before.max(0).unsigned_abs());
+        found.strays += self.blobs.staged(at, apply).map_err(unavailable)?;
         Ok(())
     }
+
+    async fn is_known(&self, file: &Listed) -> Result<bool, StoreError> {
+        match &file.sha256 {
+            Some(sha256) => Ok(self.store.blob(sha256).await?.is_some()),
+            None => Ok(false),
+        }
+    }
+}
+
+fn unavailable(error: impl ToString) -> StoreError {
+    StoreError::Unavailable(error.to_string())
 }
 
 async fn pause() {
