@@ -8,6 +8,9 @@ use crate::limits;
 use crate::resources::Resources;
 use crate::shim::{Shim, Shims};
 use crate::ssh::{Config as SshConfig, SshLauncher};
+use crate::triggers::hooks::SecretOf;
+use crate::triggers::scheduler::Bell;
+use crate::vault::{Vault, VaultError};
 use sortie_keys::{CachedVerifier, KeyRing, RingError};
 use sortie_store::model::Installation;
 use sortie_store::sqlite::SqliteStore;
@@ -36,6 +39,10 @@ pub struct App {
     pub driver: Driver,
     /// The clock.
     pub clock: Clock,
+    /// Wakes the loop of schedules.
+    pub bell: Bell,
+    /// Looks up secrets of webhooks.
+    pub secrets: SecretOf,
 }
 
 /// Why an installation could not be opened. Nothing was changed.
@@ -104,8 +111,24 @@ impl App {
             installation: installation.clone(),
             audiences,
         });
-        Ok(Self { home, config, installation, store, tokens, launcher, ssh, driver, clock })
+        let vault = Vault::new(Arc::clone(&store), tokens.ring().clone(), installation.id.clone());
+        let secrets = secrets_of(Arc::new(vault));
+        Ok(Self { home, config, installation, store, tokens, launcher, ssh, driver, clock, bell: Bell::default(), secrets })
     }
+}
+
+/// Secrets of webhooks, from the vault. One that is not there is no error: its deliveries are not believed.
+fn secrets_of(vault: Arc<Vault>) -> SecretOf {
+    Arc::new(move |name| {
+        let vault = Arc::clone(&vault);
+        Box::pin(async move {
+            match vault.secret(&name).await {
+                Ok(secret) => Ok(Some(secret.expose().to_vec())),
+                Err(VaultError::Missing { .. }) => Ok(None),
+                Err(error) => Err(error.to_string()),
+            }
+        })
+    })
 }
 
 /// Keys and tokens live in it: nobody else may look.

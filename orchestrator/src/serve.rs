@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::resources::collect::collect_for_ever;
-use crate::{http, limits};
+use crate::{http, limits, triggers};
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -58,6 +58,8 @@ pub async fn serve(app: App, listeners: Listeners, mut stop: watch::Receiver<boo
     let operator = tokio::spawn(http::serve(listeners.operator, http::api::routes(&app), None, stop.clone()));
     let collect = tokio::spawn(collect_for_ever(std::sync::Arc::clone(&app.driver.parts().resources)));
     let reseal = tokio::spawn(reseal(app.clone(), stop.clone()));
+    let schedules = tokio::spawn(triggers::scheduler::run(app.driver.clone(), app.bell.clone(), stop.clone()));
+    let sweep = tokio::spawn(app.driver.clone().sweep(stop.clone()));
     let watch = tokio::spawn(watch_clock(app.clone(), stop.clone()));
     let retention = tokio::spawn(crate::retention::run(app.clone(), stop.clone()));
     // An error means that the sender is gone: stop as well.
@@ -67,6 +69,7 @@ pub async fn serve(app: App, listeners: Listeners, mut stop: watch::Receiver<boo
     let drained = async {
         let _ = callbacks.await;
         let _ = operator.await;
+        let _ = schedules.await;
         while work.join_next().await.is_some() {}
     };
     if tokio::time::timeout(Duration::from_millis(limits::DRAIN_MS), drained).await.is_err() {
@@ -76,6 +79,7 @@ pub async fn serve(app: App, listeners: Listeners, mut stop: watch::Receiver<boo
     collect.abort();
     retention.abort();
     reseal.abort();
+    sweep.abort();
     if let Err(error) = app.store.close().await {
         tracing::warn!(%error, "the store did not close cleanly");
     }

@@ -11,6 +11,7 @@ mod context;
 mod dead;
 mod demo;
 mod doctor;
+mod event;
 mod flow;
 mod follow;
 mod host;
@@ -24,6 +25,7 @@ mod output;
 mod resource;
 mod run;
 mod runs;
+mod schedule;
 mod schema;
 mod secret;
 mod serve;
@@ -113,6 +115,12 @@ enum Command {
     Flow(flow::FlowCommand),
     /// Start a run of a flow
     Run(run::RunArgs),
+    /// Schedules of flows: look, pause, fire by hand
+    #[command(subcommand)]
+    Schedule(schedule::ScheduleCommand),
+    /// Outside events that runs wait for
+    #[command(subcommand)]
+    Event(event::EventCommand),
     /// Run one command on a host, without a flow file
     Launch(launch::LaunchArgs),
     /// Runs: look, watch, explain, control
@@ -213,6 +221,8 @@ async fn remote(command: Command, context: &Context) -> Result<Done, Problem> {
         Command::Host(command) => host::run(command, context).await,
         Command::Flow(command) => flow::run(command, context).await,
         Command::Run(args) => run::run(args, context).await,
+        Command::Schedule(command) => schedule::run(command, context).await,
+        Command::Event(command) => event::run(command, context).await,
         Command::Launch(args) => launch::run(args, context).await,
         Command::Runs(command) => runs::run(command, context).await,
         Command::Dead(command) => dead::run(command, context).await,

@@ -90,7 +90,7 @@ impl Driver {
         Ok(self.parts().store.finish(claim.clone()).await?)
     }
 
-    async fn evaluate(&self, load: AdvanceLoad) -> Result<Evaluated, EvaluatorError> {
+    pub(super) async fn evaluate(&self, load: AdvanceLoad) -> Result<Evaluated, EvaluatorError> {
         let AdvanceLoad { head, facts, input, journal, exit, reports, reuse } = load;
         let digest = head.bundle;
         let request = EvaluateRequest {

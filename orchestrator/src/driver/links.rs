@@ -26,6 +26,24 @@ impl Driver {
         Ok(())
     }
 
+    /// Cancel the runs that a queued one displaces. It is let in when they are over, by their own ends.
+    pub(super) async fn make_room(&self, claim: &Claim) -> Result<(), NotDone> {
+        let store = &self.parts().store;
+        let row = store.run(&claim.run).await?;
+        if let Some(limit) = row.and_then(|row| row.head.plan.limit) {
+            let others = store.limited_runs(&limit.key, SUPERSEDE_AT_ONCE).await?;
+            for run in others.into_iter().filter(|run| *run != claim.run) {
+                let operator =
+                    Operator { reason: Some(format!("displaced by {}", claim.run)), ..Operator::named(format!("run:{}", claim.run)) };
+                match self.deliver(Scope::Run(run), InputBody::Cancel(operator)).await {
+                    Ok(_) | Err(StoreError::Refused(_)) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        }
+        Ok(store.finish(claim.clone()).await?)
+    }
+
     /// Make the run of a `child` step. It is made only while this work is claimed: a step that was stopped meanwhile has dropped
     /// it, and then no run can come into being behind its back.
     pub(super) async fn make_child(&self, claim: &Claim, call: u32) -> Result<(), NotDone> {

@@ -11,6 +11,7 @@ mod links;
 pub mod notices;
 mod secrets;
 mod slots;
+mod sweep;
 mod tries;
 mod work;
 

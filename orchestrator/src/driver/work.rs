@@ -131,6 +131,7 @@ impl Driver {
             Work::Ack(id) => self.acknowledge(&claim, id).await,
             Work::Timer(timer) => self.timer(&claim, timer).await,
             Work::Start => self.admit(&claim).await,
+            Work::MakeRoom => self.make_room(&claim).await,
             Work::Child(call) => self.make_child(&claim, *call).await,
             Work::CancelChild(call) => self.cancel_child(&claim, *call).await,
             Work::Report => self.report(&claim).await,

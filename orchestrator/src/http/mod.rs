@@ -6,6 +6,7 @@ pub mod callbacks;
 pub mod downloads;
 mod framing;
 pub mod health;
+pub mod hooks;
 pub mod limits;
 mod problem;
 mod refusals;
@@ -21,5 +22,6 @@ use axum::Router;
 
 /// Everything that the public listener answers; whatever else is asked for is not found.
 pub fn callback_routes(app: &App) -> Router {
-    callbacks::routes(app.driver.clone()).merge(approvals::routes(app.driver.clone()))
+    let hooks = hooks::routes(app.driver.clone(), app.secrets.clone());
+    callbacks::routes(app.driver.clone()).merge(approvals::routes(app.driver.clone())).merge(hooks)
 }

@@ -22,3 +22,4 @@ mod reach;
 mod resources;
 mod server_death;
 mod shim_death;
+mod triggers;

@@ -1,7 +1,9 @@
 //! `sortie flow`: check, push, release, look.
 
 pub mod check;
+mod diff;
 mod push;
+mod release;
 mod show;
 mod simulate;
 mod test;
@@ -23,7 +25,13 @@ pub enum FlowCommand {
     /// Send a flow to the server as its draft
     Push(push::PushArgs),
     /// Make the draft the next release, and run that from now on
-    Release(push::ReleaseArgs),
+    Release(release::ReleaseArgs),
+    /// Make a release live that is there, back or forth
+    Promote(release::PromoteArgs),
+    /// The releases of a flow
+    Releases(release::ReleasesArgs),
+    /// What differs between two versions
+    Diff(diff::DiffArgs),
     /// All flows
     #[command(after_help = "Example:\n  sortie flow list")]
     List,
@@ -38,7 +46,10 @@ pub async fn run(command: FlowCommand, context: &Context) -> Result<Done, Proble
         FlowCommand::Test(args) => test::run(&args, context),
         FlowCommand::Simulate(args) => simulate::run(&args, context),
         FlowCommand::Push(args) => push::push(args, context).await,
-        FlowCommand::Release(args) => push::release(args, context).await,
+        FlowCommand::Release(args) => release::release(args, context).await,
+        FlowCommand::Promote(args) => release::promote(args, context).await,
+        FlowCommand::Releases(args) => release::releases(&args, context).await,
+        FlowCommand::Diff(args) => diff::run(&args, context).await,
         FlowCommand::List => show::list(context).await,
         FlowCommand::Show(args) => show::show(&args, context).await,
     }

@@ -37,19 +37,6 @@ pub struct PushArgs {
     key: Mutation,
 }
 
-#[derive(Args)]
-#[command(after_help = "Example:
-  sortie flow release fix-issue --notes 'asks before it merges'")]
-pub struct ReleaseArgs {
-    /// Name of the flow
-    name: String,
-    /// What changed
-    #[arg(long, value_name = "TEXT")]
-    notes: Option<String>,
-    #[command(flatten)]
-    key: Mutation,
-}
-
 /// Check the flow here, then send it; the server checks it again.
 pub async fn push(args: PushArgs, context: &Context) -> Result<Done, Problem> {
     let bundle = check::read(&args.path)?;
@@ -72,14 +59,6 @@ pub async fn push(args: PushArgs, context: &Context) -> Result<Done, Problem> {
 fn flow_line(success: &Success) -> String {
     let word = if success.data["changed"] == json!(false) { "no changes" } else { "draft" };
     format!("{} {word} {}\n", table::cell(&success.data, "name"), table::cell(&success.data, "draft"))
-}
-
-/// Release the draft.
-pub async fn release(args: ReleaseArgs, context: &Context) -> Result<Done, Problem> {
-    let path = format!("/v1/flows/{}/release", segment(&args.name));
-    let success = Client::new(context)?.post(path, json!({ "notes": args.notes }), &args.key).await?;
-    let text = format!("{} release {} is live\n", args.name, table::cell(&success.data, "number"));
-    Ok(Done::new(success, text))
 }
 
 fn memory(path: &Path) -> PathBuf {

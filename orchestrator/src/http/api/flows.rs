@@ -1,9 +1,9 @@
-//! `/v1/flows`: drafts and releases.
+//! `/v1/flows`: flows and their drafts.
 
 use super::answer::Answer;
 use super::caller::Caller;
 use super::launches::RESERVED;
-use super::request::{body, text};
+use super::request::body;
 use super::routes::Api;
 use crate::clock::rfc3339;
 use crate::envelope::{Next, Problem, Success};
@@ -32,7 +32,8 @@ fn flow_view(flow: &FlowRow) -> Value {
     })
 }
 
-fn release_view(release: &ReleaseRow) -> Value {
+/// A release, for people.
+pub(super) fn release_view(release: &ReleaseRow) -> Value {
     json!({
         "flow": release.flow,
         "number": release.number,
@@ -44,7 +45,8 @@ fn release_view(release: &ReleaseRow) -> Value {
     })
 }
 
-fn none(name: &str) -> Problem {
+/// No such flow.
+pub(super) fn none(name: &str) -> Problem {
     Problem::new(ErrorCode::NotFound, format!("there is no flow `{name}`")).next(Next::look(&["flow", "list"]))
 }
 
@@ -139,24 +141,6 @@ fn conflict(name: &str, base: Option<String>, before: Option<FlowRow>, message: 
     problem
         .hint("look at what is there, put both together, and push with --base of the present digest; or overwrite it with --force")
         .next(Next::look(&["flow", "show", name]))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ReleaseBody {
-    notes: Option<String>,
-}
-
-/// Make the draft the next release, and move `live` there.
-pub(super) async fn release(State(api): State<Api>, caller: Caller, Path(name): Path<String>, bytes: Bytes) -> Answer {
-    let asked: ReleaseBody = body(&bytes)?;
-    let notes = text("notes", asked.notes)?.unwrap_or_default();
-    let flow = api.app.store.flow(&name).await?.ok_or_else(|| none(&name))?;
-    if name == RESERVED || flow.draft.is_none() {
-        return Err(Problem::new(ErrorCode::NotFound, format!("the flow `{name}` has no draft to release")));
-    }
-    let release = api.app.store.release(&name, &notes, &caller.name, api.app.clock.now()).await?;
-    Ok(Success::new(release_view(&release)).next(Next::act(&["run", &name])))
 }
 
 /// The files of a stored bundle.

@@ -4,9 +4,10 @@ use super::answer::Answer;
 use super::caller::{Caller, OWNER};
 use super::request::body;
 use super::routes::Api;
-use super::runs_create::{Program, start};
+use super::runs_create::start;
 use crate::envelope::{Next, Problem};
 use crate::error_code::ErrorCode;
+use crate::triggers::start::Program;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -54,7 +55,7 @@ pub(super) async fn create(State(api): State<Api>, caller: Caller, headers: Head
         input["timeout"] = format!("{timeout_ms}ms").into();
     }
     let program = program(&api).await?;
-    start(&api, &caller, &headers, program, &input).await
+    start(&api, &caller, &headers, program, &input, None).await
 }
 
 /// The built-in flow, checked and stored once for each version of it.
@@ -66,7 +67,7 @@ async fn program(api: &Api) -> Result<Program, Problem> {
         Some(flow) => serde_json::from_str(&flow.manifest).map_err(|error| Problem::new(ErrorCode::Failed, error.to_string()))?,
         None => store(api, &bundle).await?,
     };
-    Ok(Program { flow: RESERVED.to_owned(), release: 0, bundle: digest, manifest })
+    Ok(Program { flow: RESERVED.to_owned(), release: 0, bundle: digest, manifest, after_older: false })
 }
 
 async fn store(api: &Api, bundle: &Bundle) -> Result<sortie_flow::manifest::Manifest, Problem> {

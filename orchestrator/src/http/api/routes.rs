@@ -2,8 +2,9 @@
 
 use super::token::{self, TokenDigest};
 use super::{
-    approvals, audit, connections, dead, explain, export, flows, guard, hosts, idempotency, launches, logs, metrics, operators, resources,
-    runs, runs_control, runs_create, runs_failures, runs_fork, runs_history, runs_tokens, secrets, status, waits,
+    approvals, audit, connections, dead, events, explain, export, flows, guard, hosts, idempotency, launches, logs, metrics, operators,
+    releases, resources, runs, runs_control, runs_create, runs_failures, runs_fork, runs_history, runs_tokens, schedules, secrets, status,
+    waits,
 };
 use crate::app::App;
 use axum::Router;
@@ -48,7 +49,18 @@ pub(super) fn table(api: Api) -> (Router, Vec<(&'static str, &'static str)>) {
     table.get("/v1/flows", flows::list);
     table.get("/v1/flows/{name}", flows::show);
     table.post("/v1/flows/{name}/draft", flows::push);
-    table.post("/v1/flows/{name}/release", flows::release);
+    table.post("/v1/flows/{name}/release", releases::release);
+    table.post("/v1/flows/{name}/promote", releases::promote);
+    table.get("/v1/flows/{name}/releases", releases::list);
+    table.get("/v1/flows/{name}/diff", releases::diff);
+    table.get("/v1/schedules", schedules::list);
+    table.get("/v1/schedules/{flow}/{name}", schedules::show);
+    table.post("/v1/schedules/{flow}/{name}/pause", schedules::pause);
+    table.post("/v1/schedules/{flow}/{name}/resume", schedules::resume);
+    table.post("/v1/schedules/{flow}/{name}/trigger", schedules::trigger);
+    table.post("/v1/schedules/{flow}/{name}/backfill", schedules::backfill);
+    table.get("/v1/events", events::list);
+    table.post("/v1/events", events::publish);
     table.get("/v1/runs", runs::list);
     table.post("/v1/runs", runs_create::create);
     table.post("/v1/launches", launches::create);

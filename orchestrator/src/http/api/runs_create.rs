@@ -1,26 +1,21 @@
-//! `POST /v1/runs`: a run of a flow.
+//! `POST /v1/runs`: start a run of the live release, of another one, or of the draft.
 
 use super::answer::Answer;
 use super::caller::Caller;
-use super::idempotency;
 use super::request::body;
 use super::routes::Api;
-use super::views;
+use super::{idempotency, views};
 use crate::driver::entropy;
 use crate::envelope::{Next, Problem, Success};
 use crate::error_code::ErrorCode;
+use crate::triggers::start::{NewRun, Program, StartError, Started, Version};
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sortie_core::canonical;
-use sortie_core::decide::Refusal;
 use sortie_core::ids::RunId;
-use sortie_core::input::{Create, InputBody, Scope};
-use sortie_flow::manifest::Manifest;
-use sortie_store::StoreError;
-use sortie_store::model::FlowRow;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -33,47 +28,45 @@ struct CreateBody {
     draft: bool,
     /// Run this release; without either, the live one.
     release: Option<u32>,
-}
-
-/// What is run.
-pub(super) struct Program {
-    pub(super) flow: String,
-    pub(super) release: u32,
-    pub(super) bundle: String,
-    pub(super) manifest: Manifest,
+    /// Instead of the flow's own, from -100 to 100.
+    priority: Option<i8>,
 }
 
 /// Make a run.
 pub(super) async fn create(State(api): State<Api>, caller: Caller, headers: HeaderMap, bytes: Bytes) -> Answer {
     let asked: CreateBody = body(&bytes)?;
-    let program = choose(&api, &asked).await?;
-    start(&api, &caller, &headers, program, &asked.input).await
+    let version = match (asked.draft, asked.release) {
+        (true, Some(_)) => return Err(Problem::new(ErrorCode::Usage, "a run is of the draft or of a release, not of both")),
+        (true, None) => Version::Draft,
+        (false, Some(number)) => Version::Release(number),
+        (false, None) => Version::Live,
+    };
+    if asked.priority.is_some_and(|priority| !(-100..=100).contains(&priority)) {
+        return Err(Problem::new(ErrorCode::Usage, "a priority is from -100 to 100"));
+    }
+    let program = api.app.driver.program(&asked.flow, version).await?;
+    start(&api, &caller, &headers, program, &asked.input, asked.priority).await
 }
 
-/// Check the input, make the run under the id that its idempotency key has reserved, show it.
-pub(super) async fn start(api: &Api, caller: &Caller, headers: &HeaderMap, program: Program, input: &Value) -> Answer {
-    let input = program.manifest.check_input(input).map_err(|wrong| {
-        let lines: Vec<&str> = wrong.lines().collect();
-        let details = json!({ "fields": lines, "input": program.manifest.input });
-        Problem::new(ErrorCode::InvalidInput, format!("the input does not fit the flow `{}`:\n{wrong}", program.flow)).details(details)
-    })?;
+/// Make the run under the id that its idempotency key has reserved, and show it. A crash between the two leaves the reservation,
+/// under which the next request makes the same run.
+pub(super) async fn start(
+    api: &Api,
+    caller: &Caller,
+    headers: &HeaderMap,
+    program: Program,
+    input: &Value,
+    priority: Option<i8>,
+) -> Answer {
     let key = idempotency::key(headers)?;
     let fresh = RunId::new(api.app.clock.now(), &entropy(), 0).to_string();
     let asked = canonical::digest(json!([program.flow, input]).to_string().as_bytes());
     let id = idempotency::reserve(api, key.as_deref(), "run", &asked, fresh).await?;
     let run = RunId::parse(&id).map_err(|error| Problem::new(ErrorCode::Failed, error.to_string()))?;
-    let create = Create {
-        run: run.clone(),
-        flow: program.flow,
-        release: program.release,
-        bundle: program.bundle,
-        input,
-        plan: sortie_core::plan::RunPlan { deadline_ms: program.manifest.deadline_ms, ..Default::default() },
-        actor: caller.name.clone(),
-    };
-    match api.app.driver.deliver(Scope::New(run.clone()), InputBody::Create(create)).await {
-        Ok(_) | Err(StoreError::Refused(Refusal::Exists)) => {}
-        Err(error) => return Err(error.into()),
+    let flow = program.flow.clone();
+    let new = NewRun { priority, ..NewRun::manual(run.clone(), input.clone(), &caller.name) };
+    if let Started::Skipped { running } = api.app.driver.start_run(program, new).await? {
+        return Ok(skipped(&flow, running.as_ref()));
     }
     let row = api.app.store.run(&run).await?.ok_or_else(|| Problem::new(ErrorCode::Failed, "the run was made and cannot be read"))?;
     let id = run.as_str();
@@ -81,45 +74,32 @@ pub(super) async fn start(api: &Api, caller: &Caller, headers: &HeaderMap, progr
     Ok(success.next(Next::look(&["runs", "watch", id])).next(Next::look(&["runs", "show", id])).next(Next::act(&["runs", "cancel", id])))
 }
 
-async fn choose(api: &Api, asked: &CreateBody) -> Result<Program, Problem> {
-    let flow = api.app.store.flow(&asked.flow).await?.ok_or_else(|| {
-        Problem::new(ErrorCode::NotFound, format!("there is no flow `{}`", asked.flow)).next(Next::look(&["flow", "list"]))
-    })?;
-    let (release, bundle, manifest) = match (asked.draft, asked.release) {
-        (true, Some(_)) => return Err(Problem::new(ErrorCode::Usage, "a run is of the draft or of a release, not of both")),
-        (true, None) => draft(api, &flow).await?,
-        (false, wanted) => release(api, &flow, wanted).await?,
-    };
-    let manifest =
-        serde_json::from_str(&manifest).map_err(|error| Problem::new(ErrorCode::Failed, format!("the stored manifest: {error}")))?;
-    Ok(Program { flow: flow.name, release, bundle, manifest })
-}
-
-async fn release(api: &Api, flow: &FlowRow, wanted: Option<u32>) -> Result<(u32, String, String), Problem> {
-    let name = flow.name.as_str();
-    let number = wanted.or(flow.live).ok_or_else(|| {
-        let problem = Problem::new(ErrorCode::NotFound, format!("the flow `{name}` has no live release"));
-        problem
-            .hint("release the draft, or run it with --draft")
-            .next(Next::act(&["flow", "release", name]))
-            .next(Next::act(&["run", name, "--draft"]))
-    })?;
-    let found = api.app.store.releases(name).await?.into_iter().find(|release| release.number == number);
-    let found = found.ok_or_else(|| {
-        Problem::new(ErrorCode::NotFound, format!("the flow `{name}` has no release {number}")).next(Next::look(&["flow", "show", name]))
-    })?;
-    Ok((found.number, found.digest, found.manifest))
-}
-
-/// The draft's digest and manifest. The row keeps the manifest of the live release where there is one, so the draft's is read from its check.
-async fn draft(api: &Api, flow: &FlowRow) -> Result<(u32, String, String), Problem> {
-    let none = || Problem::new(ErrorCode::NotFound, format!("the flow `{}` has no draft", flow.name));
-    let digest = flow.draft.clone().ok_or_else(none)?;
-    if flow.live.is_none() || flow.live_digest.as_ref() == Some(&digest) {
-        return Ok((0, digest, flow.manifest.clone()));
+/// No run was made, as its flow wants it: that is no error.
+fn skipped(flow: &str, running: Option<&RunId>) -> Success {
+    let success = Success::new(json!({ "id": null, "flow": flow, "state": "skipped", "running": running, "over": true }));
+    match running {
+        Some(run) => success.next(Next::look(&["runs", "show", run.as_str()])),
+        None => success,
     }
-    let files = api.app.store.bundle(&digest).await?.ok_or_else(none)?;
-    let bundle = super::flows::stored_bundle(&files)?;
-    let manifest = super::flows::checked(api, &bundle).await?;
-    Ok((0, digest, serde_json::to_string(&manifest).unwrap_or_default()))
+}
+
+impl From<StartError> for Problem {
+    fn from(error: StartError) -> Self {
+        let text = error.to_string();
+        match error {
+            StartError::NoFlow(_) => Self::new(ErrorCode::NotFound, text).next(Next::look(&["flow", "list"])),
+            StartError::NoRelease(flow, _) => Self::new(ErrorCode::NotFound, text).next(Next::look(&["flow", "show", &flow])),
+            StartError::NoDraft(flow) => Self::new(ErrorCode::NotFound, text).next(Next::look(&["flow", "show", &flow])),
+            StartError::NotLive(flow) => Self::new(ErrorCode::NotFound, text)
+                .hint("release the draft, or run it with --draft")
+                .next(Next::act(&["flow", "release", &flow]))
+                .next(Next::act(&["run", &flow, "--draft"])),
+            StartError::Input { wrong, takes, .. } => {
+                let lines: Vec<&str> = wrong.lines().collect();
+                Self::new(ErrorCode::InvalidInput, text).details(json!({ "fields": lines, "input": takes }))
+            }
+            StartError::Damaged(..) => Self::new(ErrorCode::Failed, text),
+            StartError::Store(error) => error.into(),
+        }
+    }
 }

@@ -8,7 +8,7 @@ use super::{idempotency, run_ids, runs_control, views};
 use crate::driver::entropy;
 use crate::envelope::{Next, Problem, Success};
 use crate::error_code::ErrorCode;
-use crate::triggers::start::{NewRun, StartError, Started, Version};
+use crate::triggers::start::{NewRun, Started, Version};
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
@@ -51,7 +51,7 @@ pub(super) async fn fork(State(api): State<Api>, caller: Caller, Path(id): Path<
         Some(input) if !input.is_null() => input,
         _ => input_of(&api, &head).await?,
     };
-    let program = api.app.driver.program(&head.flow, version).await.map_err(problem)?;
+    let program = api.app.driver.program(&head.flow, version).await?;
     let key = idempotency::key(&headers)?;
     let fresh = RunId::new(api.app.clock.now(), &entropy(), 0).to_string();
     let digest = canonical::digest(json!([head.id, calls, program.release, input]).to_string().as_bytes());
@@ -59,7 +59,7 @@ pub(super) async fn fork(State(api): State<Api>, caller: Caller, Path(id): Path<
     let run = RunId::parse(&run).map_err(|error| Problem::new(ErrorCode::Failed, error.to_string()))?;
     let forked_from = Some(Fork { run: head.id.clone(), calls });
     let new = NewRun { trigger: "fork".to_owned(), forked_from, ..NewRun::manual(run.clone(), input, &caller.name) };
-    if let Started::Skipped { running } = api.app.driver.start_run(program, new).await.map_err(problem)? {
+    if let Started::Skipped { running } = api.app.driver.start_run(program, new).await? {
         return Err(skipped(&head, running.as_ref()));
     }
     tracing::info!(target: "sortie::audit", actor = caller.name, from = %head.id, %run, reason, "forked");
@@ -95,16 +95,4 @@ fn skipped(head: &RunHead, running: Option<&RunId>) -> Problem {
         Some(run) => problem.details(json!({ "running": run })).next(Next::look(&["runs", "explain", run.as_str()])),
         None => problem,
     }
-}
-
-/// Why a run could not be made.
-fn problem(error: StartError) -> Problem {
-    let message = error.to_string();
-    let code = match error {
-        StartError::NoFlow(_) | StartError::NoRelease(..) | StartError::NotLive(_) | StartError::NoDraft(_) => ErrorCode::NotFound,
-        StartError::Input { .. } => ErrorCode::InvalidInput,
-        StartError::Damaged(..) => ErrorCode::Failed,
-        StartError::Store(error) => return error.into(),
-    };
-    Problem::new(code, message)
 }

@@ -157,3 +157,5 @@ SELECT id, ended_at FROM run INDEXED BY run_ended
 WHERE flow = ?1 AND ended_at IS NOT NULL AND ended_at > ?2 AND ended_at < ?3 ORDER BY ended_at LIMIT ?4;
 -- name: delete
 DELETE FROM run WHERE run_no = ?1;
+-- name: all_of_limit
+SELECT id FROM run WHERE limit_key = ?1 AND place = 1 ORDER BY run_no LIMIT ?2;

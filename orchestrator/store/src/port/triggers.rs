@@ -84,6 +84,9 @@ pub trait Triggers: Send + Sync {
     /// How a run ended.
     fn run_answer(&self, run: &RunId) -> Fut<'_, Option<RunAnswer>>;
 
+    /// Started runs with this limit key that are not over, oldest first.
+    fn limited_runs(&self, key: &str, limit: usize) -> Fut<'_, Vec<RunId>>;
+
     /// Forget what is kept only for a time, at most `limit` rows of each kind; gives how many there were.
     fn clean_triggers(&self, now: Ms, fires_before: Ms, deliveries_before: Ms, limit: usize) -> Fut<'_, usize>;
 }

@@ -148,6 +148,11 @@ impl Triggers for SqliteStore {
         self.look(move |db| link::answer(db, &run))
     }
 
+    fn limited_runs(&self, key: &str, limit: usize) -> Fut<'_, Vec<RunId>> {
+        let key = key.to_owned();
+        self.read(move |db| Ok(link::limited(db, &key, limit)?))
+    }
+
     fn clean_triggers(&self, now: Ms, fires_before: Ms, deliveries_before: Ms, limit: usize) -> Fut<'_, usize> {
         self.write(move |db| {
             Ok(outside_event::clean(db, now, limit)?

@@ -73,3 +73,8 @@ pub(in crate::sqlite) fn without_bundle(db: &Connection, limit: usize) -> rusqli
         .query_map([limit], |row| Ok(OpenBundle { flow: row.get(0)?, release: row.get(1)?, run: RunId::at(row, 2)?, bundle: row.get(3)? }))?
         .collect()
 }
+
+/// Started runs that hold a place of a limit.
+pub(in crate::sqlite) fn limited(db: &Connection, key: &str, limit: usize) -> rusqlite::Result<Vec<RunId>> {
+    db.prepare_cached(sqlite!("run", "all_of_limit"))?.query_map(params![key, limit], |row| RunId::at(row, 0))?.collect()
+}
