@@ -39,6 +39,3 @@ SELECT run_no, call FROM step INDEXED BY step_asked
 WHERE completed_seq IS NULL AND forgotten = 0 AND (kind = 'wait' OR kind = 'approval') AND kind = ?1 AND (run_no, call) > (?2, ?3) ORDER BY run_no, call LIMIT ?4;
 -- name: delete_of_run
 DELETE FROM step WHERE run_no = ?1;
--- name: waiting_for_event
-SELECT run_no, call FROM step INDEXED BY step_event
-WHERE event_name = ?1 AND event_key = ?2 AND completed_seq IS NULL AND forgotten = 0 AND event_name IS NOT NULL;

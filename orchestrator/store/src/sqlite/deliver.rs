@@ -2,6 +2,7 @@
 
 use super::due::Turns;
 use super::run::RunNo;
+use super::triggers::outside_event;
 use super::{attempt, beat, callback, due, event, host, run, step};
 use crate::deliver::{Change, Plan, plan};
 use crate::error::StoreError;
@@ -39,6 +40,7 @@ fn write(db: &Connection, turns: &Turns, run_no: Option<RunNo>, mut plan: Plan, 
     let opened_at = plan.events.first().map_or(at, |event| event.at);
     for change in &plan.steps {
         step::write(db, run_no, change, opened_at)?;
+        outside_event::follow(db, run_no, change)?;
     }
     for change in &plan.attempts {
         attempt::write(db, run_no, change)?;

@@ -69,6 +69,15 @@ CREATE TABLE outside_event (
 CREATE INDEX outside_event_kept ON outside_event (name, key, no);
 CREATE INDEX outside_event_expires ON outside_event (expires_at);
 
+-- Open steps only: no row outlives its run.
+CREATE TABLE event_wait (
+    name TEXT NOT NULL,
+    key TEXT NOT NULL,
+    run_no INTEGER NOT NULL,
+    call INTEGER NOT NULL,
+    PRIMARY KEY (name, key, run_no, call)
+) WITHOUT ROWID;
+
 CREATE TABLE hook_delivery (
     no INTEGER PRIMARY KEY,
     flow TEXT NOT NULL,

@@ -1,5 +1,6 @@
 //! Outside events, and the open steps that wait for them.
 
+use crate::deliver::Change;
 use crate::model::triggers::{OutsideEvent, Published};
 use crate::sql::sqlite;
 use crate::sqlite::codec::{json, to_json};
@@ -8,6 +9,7 @@ use crate::sqlite::run::{self, RunNo};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use sortie_core::effect::Work;
 use sortie_core::ids::{Ms, RunId};
+use sortie_core::view::{Step, StepKind};
 
 fn read(row: &Row<'_>) -> rusqlite::Result<OutsideEvent> {
     Ok(OutsideEvent {
@@ -19,6 +21,22 @@ fn read(row: &Row<'_>) -> rusqlite::Result<OutsideEvent> {
         at: row.get(5)?,
         expires_at: row.get(6)?,
     })
+}
+
+/// Keep who waits in step with the steps: a row for each open one.
+pub(in crate::sqlite) fn follow(db: &Connection, run_no: RunNo, change: &Change<Step>) -> rusqlite::Result<()> {
+    let (Change::Insert(step) | Change::Update { after: step, .. }) = change;
+    let StepKind::Event { name, key } = &step.kind else {
+        // A step of another kind may have taken the call number of a forgotten one.
+        if let Change::Update { before, .. } = change
+            && let StepKind::Event { name, key } = &before.kind
+        {
+            db.prepare_cached(sqlite!("event_wait", "remove"))?.execute(params![name, key, run_no, before.call])?;
+        }
+        return Ok(());
+    };
+    let statement = if step.is_open() { sqlite!("event_wait", "insert") } else { sqlite!("event_wait", "remove") };
+    db.prepare_cached(statement)?.execute(params![name, key, run_no, step.call]).map(drop)
 }
 
 /// Keep an event and wake whoever waits for it.
@@ -34,7 +52,7 @@ pub(in crate::sqlite) fn publish(db: &Connection, event: &OutsideEvent) -> rusql
         event.expires_at
     ])?;
     let waiting: Vec<(RunNo, u32)> = db
-        .prepare_cached(sqlite!("step", "waiting_for_event"))?
+        .prepare_cached(sqlite!("event_wait", "of"))?
         .query_map([&event.name, &event.key], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<Result<_, _>>()?;
     if rows > 0 {
