@@ -1,6 +1,7 @@
 //! Named places at which a test can kill the program (F001). Nothing at all in release builds.
 //!
-//! `SORTIE_FAILPOINT=name` kills the process with SIGKILL at the first visit; `name:3` at the third.
+//! `SORTIE_FAILPOINT=name` kills the process with SIGKILL at the first visit; `name:3` at the third. `name:1:panic` ends only the
+//! task that comes by (F006).
 
 /// The places, in the order of the effect chain of the fault model.
 pub const NAMES: [&str; 14] = [
@@ -31,17 +32,20 @@ pub const RESOURCES: [&str; 3] = ["piece_kept", "blob_kept", "blob_removed"];
 pub fn hit(name: &'static str) {
     use std::sync::LazyLock;
     use std::sync::atomic::{AtomicU32, Ordering};
-    static ARMED: LazyLock<Option<(String, AtomicU32)>> = LazyLock::new(|| {
+    static ARMED: LazyLock<Option<(String, AtomicU32, bool)>> = LazyLock::new(|| {
         let text = std::env::var("SORTIE_FAILPOINT").ok()?;
-        let (name, count) = text.split_once(':').unwrap_or((&text, "1"));
-        Some((name.to_owned(), AtomicU32::new(count.parse().unwrap_or(1))))
+        let mut parts = text.split(':');
+        let name = parts.next()?.to_owned();
+        let visit = parts.next().and_then(|count| count.parse().ok()).unwrap_or(1);
+        Some((name, AtomicU32::new(visit), parts.next() == Some("panic")))
     });
     let listed = [&NAMES[..], &LINKS, &RESOURCES].iter().any(|names| names.contains(&name));
     debug_assert!(listed, "unlisted failpoint {name}");
-    if let Some((armed, left)) = &*ARMED
+    if let Some((armed, left, panics)) = &*ARMED
         && armed == name
         && left.fetch_sub(1, Ordering::SeqCst) == 1
     {
+        assert!(!panics, "a test has this task panic at {name}");
         let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
         std::process::abort();
     }

@@ -76,14 +76,40 @@ impl Installation {
         });
     }
 
+    /// Start the server with more in its environment, and wait until it is ready.
+    pub fn start_with(&mut self, environment: &[(&str, &str)]) {
+        self.spawn_with(environment);
+        self.ready();
+    }
+
+    /// Process id of the server.
+    ///
+    /// # Panics
+    /// When it does not run.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.server.as_ref().expect("the server runs").id()
+    }
+
+    /// Send a signal to the server.
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_raw(i32::try_from(self.pid()).unwrap()).unwrap();
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
+
     fn spawn(&mut self, failpoint: Option<&str>) {
+        match failpoint {
+            Some(name) => self.spawn_with(&[("SORTIE_FAILPOINT", name)]),
+            None => self.spawn_with(&[]),
+        }
+    }
+
+    fn spawn_with(&mut self, environment: &[(&str, &str)]) {
         assert!(self.server.is_none(), "the server runs already");
         let log = fs::OpenOptions::new().create(true).append(true).open(self.log_path()).unwrap();
         let mut command = cli::command(&self.home);
         command.arg("serve").stdout(Stdio::null()).stderr(log);
-        if let Some(name) = failpoint {
-            command.env("SORTIE_FAILPOINT", name);
-        }
+        command.envs(environment.iter().copied());
         self.server = Some(command.spawn().unwrap());
     }
 
@@ -102,9 +128,7 @@ impl Installation {
 
     /// Send SIGTERM and do not wait.
     pub fn terminate(&self) {
-        let server = self.server.as_ref().expect("the server runs");
-        let pid = rustix::process::Pid::from_raw(i32::try_from(server.id()).unwrap()).unwrap();
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        self.signal(rustix::process::Signal::TERM);
     }
 
     /// Wait until the server has ended by itself.

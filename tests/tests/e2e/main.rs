@@ -17,6 +17,7 @@ mod explain;
 mod forgeries;
 mod hostile_flows;
 mod hosts;
+mod machine;
 mod operators;
 mod reach;
 mod resources;
