@@ -6,7 +6,8 @@ use anyhow::{Context, bail};
 use sortie::driver::{Driver, entropy};
 use sortie_core::decide::Reply;
 use sortie_core::effect::{Work, WorkClass};
-use sortie_core::ids::{AttemptId, RunId};
+use sortie_core::evaluation::Evaluation;
+use sortie_core::ids::{AttemptId, Ms, RunId};
 use sortie_core::input::{Input, InputBody, LaunchOutcome, Scope};
 use sortie_core::limits::TOKEN_GRACE_MS;
 use sortie_core::view::{Attempt, Handed};
@@ -19,23 +20,36 @@ use tokio::task::JoinSet;
 /// # Errors
 /// As the store says.
 pub async fn runs(driver: &Driver, flow: &Flow, count: usize) -> anyhow::Result<()> {
-    let flow = Arc::new(flow.clone());
-    spread(driver, vec![(); count], move |driver, ()| {
-        let flow = Arc::clone(&flow);
+    let first = flow.first.clone();
+    runs_with(driver, flow, count, move |_, _| first.clone()).await.map(drop)
+}
+
+/// As [`runs`], with a first evaluation of its own for each, made from its number and the time; gives the runs in order.
+///
+/// # Errors
+/// As the store says.
+pub async fn runs_with<F>(driver: &Driver, flow: &Flow, count: usize, first: F) -> anyhow::Result<Vec<RunId>>
+where
+    F: Fn(usize, Ms) -> Evaluation + Send + Sync + 'static,
+{
+    let shared = Arc::new((flow.clone(), first));
+    let mut made = spread(driver, (0..count).collect(), move |driver, n| {
+        let shared = Arc::clone(&shared);
         async move {
-            let wish = flow.wish(&driver);
+            let wish = shared.0.wish(&driver);
             let run = wish.run.clone();
             driver.deliver(Scope::New(run.clone()), InputBody::Create(wish)).await?;
             let head = driver.parts().store.load_advance(&run).await?.context("nothing to evaluate")?.head;
-            let (advance_fence, seen, evaluation) = (head.advance_fence, head.wake_seq, flow.first.clone());
-            driver.deliver(Scope::Run(run), InputBody::Evaluated { advance_fence, seen, evaluation, log: Vec::new() }).await?;
-            Ok(())
+            let (advance_fence, seen, evaluation) = (head.advance_fence, head.wake_seq, (shared.1)(n, driver.parts().clock.now()));
+            driver.deliver(Scope::Run(run.clone()), InputBody::Evaluated { advance_fence, seen, evaluation, log: Vec::new() }).await?;
+            Ok((n, run))
         }
     })
     .await?;
     let claims = claimed(driver, WorkClass::Advance).await?;
     spread(driver, claims, |driver, claim| async move { Ok(driver.parts().store.finish(claim).await?) }).await?;
-    Ok(())
+    made.sort_by_key(|(n, _)| *n);
+    Ok(made.into_iter().map(|(_, run)| run).collect())
 }
 
 /// An attempt that its host has acknowledged.

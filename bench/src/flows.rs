@@ -3,7 +3,7 @@
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 use sortie::driver::{Driver, entropy};
-use sortie_core::evaluation::{Evaluation, RunFacts};
+use sortie_core::evaluation::{End, Evaluation, JournalEntry, RunFacts};
 use sortie_core::ids::RunId;
 use sortie_core::input::Create;
 use sortie_flow::bundle::Bundle;
@@ -39,6 +39,35 @@ def run(ctx, input):
     return wait("approval", timeout = "24h").value
 "#;
 
+/// Ten steps in a row, each answered where it is asked for.
+pub const TEN_STEPS: &str = r#"
+flow(name = "ten-steps", description = "Ten steps in a row", input = {})
+
+def run(ctx, input):
+    for n in range(10):
+        sleep_until("s%d" % n, 1)
+    return "done"
+"#;
+
+/// As many steps as are wanted.
+pub const MANY_STEPS: &str = r#"
+flow(name = "many-steps", description = "Many steps in a row", input = {"calls": int})
+
+def run(ctx, input):
+    for n in range(1, input["calls"] + 1):
+        sleep_until("s%d" % n, 1)
+    return "done"
+"#;
+
+/// A timer.
+pub const ONE_SLEEP: &str = r#"
+flow(name = "one-sleep", description = "Sleeps", input = {})
+
+def run(ctx, input):
+    sleep("nap", "24h")
+    return "awake"
+"#;
+
 /// A released flow, ready to make runs of.
 #[derive(Clone)]
 pub struct Flow {
@@ -48,6 +77,11 @@ pub struct Flow {
     input: Value,
     /// What its first evaluation asks for: the same for every run with this input.
     pub first: Evaluation,
+    files: Bundle,
+}
+
+const fn nothing() -> Evaluation {
+    Evaluation { commands: Vec::new(), end: End::Suspended { waiting_on: Vec::new() } }
 }
 
 impl Flow {
@@ -74,21 +108,36 @@ impl Flow {
         };
         parts.store.push_draft(push).await?;
         parts.store.release(&name, "", "bench", at).await?;
-        let request = EvaluateRequest {
-            digest: digest.clone(),
+        let mut flow = Self { name, bundle: digest, deadline_ms: manifest.deadline_ms, input, first: nothing(), files: bundle };
+        let files = flow.files();
+        flow.first = parts.evaluators.evaluate(flow.request(driver, Vec::new()), async || Ok(files)).await?.evaluation;
+        Ok(flow)
+    }
+
+    /// Its files.
+    #[must_use]
+    pub fn files(&self) -> Bundle {
+        self.files.clone()
+    }
+
+    /// The question how a run with this journal goes on.
+    #[must_use]
+    pub fn request(&self, driver: &Driver, journal: Vec<JournalEntry>) -> EvaluateRequest {
+        let at = driver.parts().clock.now();
+        let run = RunId::new(at, &entropy(), 0).to_string();
+        EvaluateRequest {
+            digest: self.bundle.clone(),
             bundle: None,
-            input: input.clone(),
-            facts: RunFacts { run: RunId::new(at, &entropy(), 0).to_string(), flow: name.clone(), release: 1, created_at: at },
-            journal: Vec::new(),
+            input: self.input.clone(),
+            facts: RunFacts { run, flow: self.name.clone(), release: 1, created_at: at },
+            journal,
             at_ms: at,
             entropy_hex: "00".repeat(32),
             logged: 0,
             exit: None,
             reports: std::collections::BTreeMap::new(),
             reuse: Vec::new(),
-        };
-        let first = parts.evaluators.evaluate(request, async || Ok(bundle)).await?.evaluation;
-        Ok(Self { name, bundle: digest, deadline_ms: manifest.deadline_ms, input, first })
+        }
     }
 
     /// The wish for one more run.

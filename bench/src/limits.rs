@@ -41,3 +41,21 @@ pub const SETTLE: Duration = Duration::from_secs(6);
 pub const LEASE_MS: u64 = 600_000;
 /// Largest answer that the load generator reads, in bytes: ours have a few hundred.
 pub const ANSWER_BYTES: usize = 16 << 10;
+/// Steps of the flow that is measured step by step.
+pub const STEPS: u32 = 10;
+/// Its runs one after the other: enough for a p99 of a hundred.
+pub const RUNS_IN_A_ROW: usize = 100;
+/// Its runs at once.
+pub const RUNS_AT_ONCE: usize = 200;
+/// Calls of the runs that are replayed.
+pub const REPLAYED: [u32; 4] = [10, 100, 1_000, 5_000];
+/// Replays in a round.
+pub const REPLAYS: usize = 20;
+/// Armed timers.
+pub const ARMED: usize = 100_000;
+/// Of these fall due while it is measured, one each millisecond.
+pub const FALLING_DUE: usize = 20_000;
+/// From the start of their preparation to the first of them, in milliseconds.
+pub const HEAD_START_MS: i64 = 40_000;
+/// Open runs at a crash.
+pub const OPEN_RUNS: usize = 10_000;

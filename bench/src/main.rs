@@ -18,10 +18,14 @@ mod machine;
 mod next_launch;
 mod place;
 mod posts;
+mod recovery;
+mod replay;
 mod report;
 mod ssh_client;
 mod sshd;
 mod stats;
+mod steps;
+mod timers;
 mod waiting;
 
 use clap::{Parser, Subcommand};
@@ -54,6 +58,14 @@ enum What {
     Launches,
     /// 100,000 waiting runs: disk, memory, start
     Waiting,
+    /// Steps of runs, one after the other and many at once
+    Steps,
+    /// Replays of short and long runs
+    Replay,
+    /// 100,000 armed timers, 1,000 a second fall due
+    Timers,
+    /// From a crash to 10,000 runs resumed
+    Recovery,
     /// All of them
     All,
     /// A process of a measurement
@@ -129,6 +141,18 @@ fn measure(what: &What, folder: Option<PathBuf>, rounds: usize) -> anyhow::Resul
     }
     if all || matches!(what, What::Waiting) {
         rows.extend(waiting::measure(&place, rounds)?);
+    }
+    if all || matches!(what, What::Steps) {
+        rows.extend(runtime()?.block_on(steps::measure(&place, rounds))?);
+    }
+    if all || matches!(what, What::Replay) {
+        rows.extend(runtime()?.block_on(replay::measure(&place, rounds))?);
+    }
+    if all || matches!(what, What::Timers) {
+        rows.extend(runtime()?.block_on(timers::measure(&place))?);
+    }
+    if all || matches!(what, What::Recovery) {
+        rows.extend(runtime()?.block_on(recovery::measure(&place, rounds))?);
     }
     println!("{}", report::table(&rows));
     println!("load average at the end: {}", machine::load_average());

@@ -28,6 +28,12 @@ pub fn sorted(values: impl IntoIterator<Item = f64>) -> Vec<f64> {
 pub struct Rounds(Vec<f64>);
 
 impl Rounds {
+    /// None yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(Vec::new())
+    }
+
     /// One more round.
     pub fn push(&mut self, value: f64) {
         self.0.push(value);
