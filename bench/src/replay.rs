@@ -30,7 +30,12 @@ pub async fn measure(place: &Place, rounds: usize) -> anyhow::Result<Vec<Row>> {
         for _ in 0..rounds {
             took.push(stats::percentile(&replays(&app, &flow, calls).await?, 0.5));
         }
-        rows.push(Row::new(format!("replay of {calls} calls to the end"), format!("p50 {} ms", took.show(2)), "", if calls == 5_000 { "< 1 s" } else { "" }));
+        rows.push(Row::new(
+            format!("replay of {calls} calls to the end"),
+            format!("p50 {} ms", took.show(2)),
+            "",
+            if calls == 5_000 { "< 1 s" } else { "" },
+        ));
     }
     rows.push(longest(&app, rounds).await?);
     app.store.close().await?;
@@ -51,7 +56,13 @@ async fn replays(app: &App, flow: &Flow, calls: u32) -> anyhow::Result<Vec<f64>>
 }
 
 fn answered(call: u32) -> JournalEntry {
-    JournalEntry { call, step: format!("s{call}"), spec: CallSpec::SleepUntil { at: PAST }, value: Some(serde_json::Value::Null), completed_seq: Some(u64::from(call) * 2 + 1) }
+    JournalEntry {
+        call,
+        step: format!("s{call}"),
+        spec: CallSpec::SleepUntil { at: PAST },
+        value: Some(serde_json::Value::Null),
+        completed_seq: Some(u64::from(call) * 2 + 1),
+    }
 }
 
 /// The longest run there may be: its history read page by page, its journal loaded and replayed.
@@ -63,7 +74,8 @@ async fn longest(app: &App, rounds: usize) -> anyhow::Result<Row> {
     let (driver, store) = (&app.driver, &app.store);
     driver.deliver(Scope::New(run.clone()), InputBody::Create(wish)).await?;
     let head = store.load_advance(&run).await?.context("nothing to evaluate")?.head;
-    let commands = (1..=calls).map(|call| Command::Schedule { call, step: format!("s{call}"), spec: CallSpec::SleepUntil { at: PAST } }).collect();
+    let commands =
+        (1..=calls).map(|call| Command::Schedule { call, step: format!("s{call}"), spec: CallSpec::SleepUntil { at: PAST } }).collect();
     let evaluation = Evaluation { commands, end: End::Suspended { waiting_on: vec![calls] } };
     let body = InputBody::Evaluated { advance_fence: head.advance_fence, seen: head.wake_seq, evaluation, log: Vec::new() };
     driver.deliver(Scope::Run(run.clone()), body).await?;

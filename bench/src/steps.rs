@@ -40,7 +40,12 @@ pub async fn measure(place: &Place, rounds: usize) -> anyhow::Result<Vec<Row>> {
     app.store.close().await?;
     let beside = format!("a bare commit: p50 {} ms", commit.show(2));
     Ok(vec![
-        Row::new(format!("a step of {STEPS} in a row, one run after the other"), format!("p50 {} ms, p99 {} ms", p50.show(2), p99.show(2)), beside, ""),
+        Row::new(
+            format!("a step of {STEPS} in a row, one run after the other"),
+            format!("p50 {} ms, p99 {} ms", p50.show(2), p99.show(2)),
+            beside,
+            "",
+        ),
         Row::new(format!("steps, {RUNS_AT_ONCE} runs at once"), format!("{}/s", rate.show(0)), "", ""),
     ])
 }

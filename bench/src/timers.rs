@@ -39,8 +39,18 @@ pub async fn measure(place: &Place) -> anyhow::Result<Vec<Row>> {
     while work.join_next().await.is_some() {}
     app.store.close().await?;
     let late = stats::sorted(late);
-    let figure = format!("p50 {:.1} ms, p99 {:.1} ms, most {:.1} ms", stats::percentile(&late, 0.5), stats::percentile(&late, 0.99), stats::percentile(&late, 1.0));
-    Ok(vec![Row::new(format!("{ARMED} armed timers, 1,000/s fall due for {} s: lateness", FALLING_DUE / 1_000), figure, "", "milliseconds")])
+    let figure = format!(
+        "p50 {:.1} ms, p99 {:.1} ms, most {:.1} ms",
+        stats::percentile(&late, 0.5),
+        stats::percentile(&late, 0.99),
+        stats::percentile(&late, 1.0)
+    );
+    Ok(vec![Row::new(
+        format!("{ARMED} armed timers, 1,000/s fall due for {} s: lateness", FALLING_DUE / 1_000),
+        figure,
+        "",
+        "milliseconds",
+    )])
 }
 
 fn evaluation(duration_ms: u64) -> Evaluation {

@@ -115,7 +115,8 @@ impl<'a> Play<'a> {
             92..95 => self.crash().await,
             _ => {
                 let most = *self.rng.pick(&[1_000, 60_000, 1_200_000, 8_000_000]);
-                self.pass(1 + Ms::try_from(self.rng.below(most)).unwrap());
+                let by = self.rng.below(most);
+                self.pass(1 + Ms::try_from(by).unwrap());
             }
         }
     }
@@ -160,7 +161,7 @@ impl<'a> Play<'a> {
     async fn advance(&mut self, claim: Claim) {
         let Some(load) = self.engine.store.load_advance(&self.run).await.unwrap() else {
             assert!(!self.oracle.wants_evaluation(), "there is something to evaluate");
-            return self.engine.store.finish(claim).await.unwrap();
+            return self.engine.finish(claim).await;
         };
         for entry in &load.journal {
             let step = &self.oracle.steps[entry.call as usize - 1];
@@ -200,7 +201,7 @@ impl<'a> Play<'a> {
             (Ok(delivered), Ok(false)) => assert_eq!(delivered.reply, Reply::Nothing),
             (told, expected) => panic!("{told:?}, expected {expected:?}"),
         }
-        self.engine.store.finish(claim).await.unwrap();
+        self.engine.finish(claim).await;
     }
 
     async fn launch(&mut self, claim: Claim, id: AttemptId) {
@@ -220,7 +221,7 @@ impl<'a> Play<'a> {
         let may = self.oracle.launch_starting(n);
         assert_eq!(matches!(reply, Reply::Launch(_)), may, "{reply:?}");
         if !may {
-            return self.engine.store.finish(claim).await.unwrap();
+            return self.engine.finish(claim).await;
         }
         self.sent[n] = true;
         let outcome = match if self.settling { 0 } else { self.rng.below(10) } {
@@ -284,7 +285,7 @@ impl<'a> Play<'a> {
                 assert_eq!(number, expected);
                 number
             }
-            (None, Reply::Nothing) => return self.engine.store.finish(claim).await.unwrap(),
+            (None, Reply::Nothing) => return self.engine.finish(claim).await,
             (expected, reply) => panic!("{reply:?}, expected {expected:?}"),
         };
         if !self.settling && self.rng.percent(15) {

@@ -40,8 +40,16 @@ impl Engine {
         self.store.deliver(Delivery { scope, input: Input { at, entropy, body }, done, body: Some(b"{}".to_vec()) }).await
     }
 
-    /// All that is due of every class; what another play has left behind is not there: plays end with nothing due.
+    /// One piece of work that is due. What another play has left behind is not there: plays end with nothing due.
     pub async fn claim(&self, now: Ms, class: WorkClass) -> Vec<Claim> {
-        self.store.claim(class, now, LEASE_MS, 4).await.unwrap()
+        self.store.claim(class, now, LEASE_MS, 1).await.unwrap()
+    }
+
+    /// Claimed work is done, if the claim still holds: putting it again has taken it away.
+    pub async fn finish(&self, claim: Claim) {
+        match self.store.finish(claim).await {
+            Ok(()) | Err(StoreError::Fenced) => {}
+            Err(error) => panic!("{error}"),
+        }
     }
 }
