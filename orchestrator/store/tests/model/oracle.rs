@@ -432,7 +432,11 @@ impl Oracle {
         if !step.open {
             return None;
         }
-        step.under_way = false;
+        // What came of one that was cut off is not known: another one is due, whatever the budget.
+        if step.under_way {
+            step.under_way = false;
+            step.backoff = true;
+        }
         if !begins {
             return None;
         }
