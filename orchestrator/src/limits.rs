@@ -28,6 +28,10 @@ pub const RUNS_PAGE: usize = 200;
 pub const FORMER_AUDIENCES: usize = 16;
 /// After the start, before missing heartbeats count, in milliseconds: shims need a moment to find the server again.
 pub const LISTEN_GRACE_MS: u64 = 10_000;
+/// Over how long timers are spread that fell due while the server was away, in milliseconds: ten thousand of them are two a millisecond.
+pub const SMEAR_MS: u64 = 5_000;
+/// A pause of the process longer than this, in milliseconds, is one in which it did not listen: it was frozen, or its machine slept.
+pub const FROZEN_MS: u64 = 5_000;
 /// How long one question to a host may take in all, in milliseconds; shorter than the lease.
 pub const ASK_MS: u64 = 120_000;
 /// Compiled schemas that are remembered; a schema costs some hundred microseconds to compile and some kilobytes to keep.

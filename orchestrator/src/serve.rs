@@ -90,9 +90,15 @@ pub async fn serve(app: App, listeners: Listeners, mut stop: watch::Receiver<boo
 async fn watch_clock(app: App, mut stop: watch::Receiver<bool>) {
     let mut known = 0;
     loop {
+        let before = app.clock.now();
         tokio::select! {
             () = tokio::time::sleep(Duration::from_millis(limits::IDLE_MS)) => {}
             _ = stop.changed() => return,
+        }
+        let pause = app.clock.now().saturating_sub_unsigned(limits::IDLE_MS) - before;
+        if pause > limits::FROZEN_MS.cast_signed() {
+            tracing::warn!(pause_ms = pause, "the process was frozen; silence counts from now on");
+            app.driver.listen_anew();
         }
         let jump = app.clock.jump();
         if (jump - known).abs() > limits::CLOCK_JUMP_MS {

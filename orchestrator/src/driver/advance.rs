@@ -5,6 +5,7 @@ use super::work::NotDone;
 use super::{Driver, entropy};
 use crate::{failpoint, schema};
 use sortie_core::call::CallSpec;
+use sortie_core::effect::Work;
 use sortie_core::evaluation::{Command, End, Evaluation};
 use sortie_core::failure::{Failure, FailureKind};
 use sortie_core::ids::RunId;
@@ -54,6 +55,11 @@ impl Driver {
             evaluating.remove(run);
         }
         waiting
+    }
+
+    /// Nobody is at the run of this claim any more; gives the claim that came meanwhile.
+    pub(super) fn leave_evaluation(&self, claim: &Claim) -> Option<Claim> {
+        if claim.work == Work::Advance { self.evaluating().remove(&claim.run).flatten() } else { None }
     }
 
     fn evaluating(&self) -> MutexGuard<'_, HashMap<RunId, Option<Claim>>> {

@@ -12,6 +12,7 @@ pub mod notices;
 mod secrets;
 mod slots;
 mod sweep;
+mod timers;
 mod tries;
 mod work;
 
@@ -66,7 +67,7 @@ struct Inner {
     /// Runs that are being evaluated, each with the claim that came meanwhile.
     evaluating: Mutex<HashMap<RunId, Option<Claim>>>,
     /// Since when callbacks can arrive; silence counts from here.
-    listening_since: Ms,
+    listening_since: AtomicI64,
     stop: watch::Sender<bool>,
     /// Sends where the configuration allows.
     outbound: Outbound,
@@ -76,7 +77,7 @@ impl Driver {
     /// A driver; it does nothing by itself until [`Driver::start`].
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let listening_since = parts.clock.now();
+        let listening_since = AtomicI64::new(parts.clock.now());
         let (stop, _) = watch::channel(false);
         let wakers = [const { Waker::new() }; WorkClass::ALL.len()];
         // The configuration was checked when it was read.

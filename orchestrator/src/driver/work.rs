@@ -2,11 +2,12 @@
 
 use super::Driver;
 use crate::limits;
-use sortie_core::effect::{Timer, Work, WorkClass};
-use sortie_core::ids::{Ms, RunId};
-use sortie_core::input::{InputBody, Scope};
+use futures_util::FutureExt as _;
+use sortie_core::effect::{Work, WorkClass};
+use sortie_core::ids::Ms;
 use sortie_store::StoreError;
 use sortie_store::model::Claim;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -98,7 +99,7 @@ impl Driver {
             let permit = held.take().or_else(|| Arc::clone(slots).try_acquire_owned().ok());
             let driver = self.clone();
             under_way.spawn(async move {
-                driver.perform(claim).await;
+                driver.perform_or_put_off(claim).await;
                 drop(permit);
             });
         }
@@ -120,6 +121,21 @@ impl Driver {
             _ = stop.changed() => {}
         }
         waker.rests_until.store(Ms::MAX, Ordering::SeqCst);
+    }
+
+    /// A panic ends this piece of work alone (F006): it is put off, and a run whose evaluation does it again and again is parked.
+    async fn perform_or_put_off(&self, claim: Claim) {
+        let again = claim.clone();
+        if AssertUnwindSafe(self.perform(claim)).catch_unwind().await.is_ok() {
+            return;
+        }
+        tracing::error!(run = %again.run, work = again.work.key(), "a piece of due work panicked; it is put off");
+        let until = self.parts().clock.now() + limits::STORE_RETRY_MS.cast_signed();
+        for claim in self.leave_evaluation(&again).into_iter().chain([again]) {
+            if let Err(error) = self.put_off(claim, until).await {
+                tracing::warn!(%error, "due work is left to its lease");
+            }
+        }
     }
 
     async fn perform(&self, claim: Claim) {
@@ -165,31 +181,5 @@ impl Driver {
         self.parts().store.postpone(claim, until).await?;
         self.wake(&[(class, until)]);
         Ok(())
-    }
-
-    async fn timer(&self, claim: &Claim, timer: &Timer) -> Result<(), NotDone> {
-        if self.too_early_to_judge(timer) {
-            let until = self.0.listening_since + limits::LISTEN_GRACE_MS.cast_signed();
-            return Ok(self.put_off(claim.clone(), until).await?);
-        }
-        let scope = timer_scope(&claim.run, timer);
-        self.deliver_for(scope, InputBody::TimerDue(timer.clone()), Some(claim.clone()), None).await?;
-        Ok(())
-    }
-
-    /// Silence while the server itself was not listening proves nothing.
-    fn too_early_to_judge(&self, timer: &Timer) -> bool {
-        let listens = matches!(timer, Timer::Started(_) | Timer::Heartbeat(_));
-        listens && self.parts().clock.now() < self.0.listening_since + limits::LISTEN_GRACE_MS.cast_signed()
-    }
-}
-
-fn timer_scope(run: &RunId, timer: &Timer) -> Scope {
-    match timer {
-        Timer::RunDeadline | Timer::Exit | Timer::Overdue => Scope::Run(run.clone()),
-        Timer::Step(call) | Timer::Retry(call) | Timer::Remind(call) | Timer::Escalate(call) => Scope::Step(run.clone(), *call),
-        Timer::Started(attempt) | Timer::Heartbeat(attempt) | Timer::StopAnswer(attempt) => {
-            Scope::Attempt { attempt: attempt.clone(), callback: None }
-        }
     }
 }
