@@ -109,20 +109,20 @@ impl Flow {
         parts.store.push_draft(push).await?;
         parts.store.release(&name, "", "bench", at).await?;
         let mut flow = Self { name, bundle: digest, deadline_ms: manifest.deadline_ms, input, first: nothing(), files: bundle };
-        let files = flow.files();
-        flow.first = parts.evaluators.evaluate(flow.request(driver, Vec::new()), async || Ok(files)).await?.evaluation;
+        flow.first = flow.evaluate(driver, Vec::new()).await?;
         Ok(flow)
     }
 
-    /// Its files.
-    #[must_use]
-    pub fn files(&self) -> Bundle {
-        self.files.clone()
+    /// How a run with this journal goes on.
+    ///
+    /// # Errors
+    /// Where no worker can be had, or one dies.
+    pub async fn evaluate(&self, driver: &Driver, journal: Vec<JournalEntry>) -> anyhow::Result<Evaluation> {
+        let files = self.files.clone();
+        Ok(driver.parts().evaluators.evaluate(self.request(driver, journal), async || Ok(files)).await?.evaluation)
     }
 
-    /// The question how a run with this journal goes on.
-    #[must_use]
-    pub fn request(&self, driver: &Driver, journal: Vec<JournalEntry>) -> EvaluateRequest {
+    fn request(&self, driver: &Driver, journal: Vec<JournalEntry>) -> EvaluateRequest {
         let at = driver.parts().clock.now();
         let run = RunId::new(at, &entropy(), 0).to_string();
         EvaluateRequest {

@@ -59,3 +59,5 @@ pub const FALLING_DUE: usize = 20_000;
 pub const HEAD_START_MS: i64 = 40_000;
 /// Open runs at a crash.
 pub const OPEN_RUNS: usize = 10_000;
+/// Events of a history that are read at once.
+pub const HISTORY_PAGE: usize = 1_000;

@@ -2,7 +2,7 @@
 
 use crate::engine::{self, Instantly};
 use crate::flows::{Flow, MANY_STEPS};
-use crate::limits::{REPLAYED, REPLAYS};
+use crate::limits::{HISTORY_PAGE, REPLAYED, REPLAYS};
 use crate::place::Place;
 use crate::report::Row;
 use crate::stats::{self, Rounds};
@@ -45,10 +45,9 @@ pub async fn measure(place: &Place, rounds: usize) -> anyhow::Result<Vec<Row>> {
 async fn replays(app: &App, flow: &Flow, calls: u32) -> anyhow::Result<Vec<f64>> {
     let mut each = Vec::new();
     for _ in 0..REPLAYS {
-        let request = flow.request(&app.driver, (1..=calls).map(answered).collect());
-        let bundle = async || -> Result<sortie_flow::bundle::Bundle, sortie::driver::EvaluatorError> { Ok(flow.files()) };
+        let journal = (1..=calls).map(answered).collect();
         let started = Instant::now();
-        let evaluation = app.driver.parts().evaluators.evaluate(request, bundle).await?.evaluation;
+        let evaluation = flow.evaluate(&app.driver, journal).await?;
         each.push(started.elapsed());
         ensure!(matches!(evaluation.end, End::Returned { .. }), "{:?}", evaluation.end);
     }
@@ -84,7 +83,7 @@ async fn longest(app: &App, rounds: usize) -> anyhow::Result<Row> {
         let started = Instant::now();
         let (mut after, mut events) = (0, 0);
         loop {
-            let page = store.history(&run, after, sortie_store::limits::HISTORY).await?;
+            let page = store.history(&run, after, HISTORY_PAGE).await?;
             let Some(last) = page.last() else { break };
             after = last.seq;
             events += page.len();
@@ -93,9 +92,7 @@ async fn longest(app: &App, rounds: usize) -> anyhow::Result<Row> {
         ensure!(events > 2 * calls as usize, "{events} events");
         let started = Instant::now();
         let load = store.load_advance(&run).await?.context("nothing to evaluate")?;
-        let request = flow.request(driver, load.journal);
-        let bundle = async || -> Result<sortie_flow::bundle::Bundle, sortie::driver::EvaluatorError> { Ok(flow.files()) };
-        let evaluation = driver.parts().evaluators.evaluate(request, bundle).await?.evaluation;
+        let evaluation = flow.evaluate(driver, load.journal).await?;
         replayed.push(started.elapsed().as_secs_f64() * 1e3);
         ensure!(matches!(evaluation.end, End::Returned { .. }), "{:?}", evaluation.end);
     }
