@@ -197,6 +197,7 @@ fn spellings(value: &[u8], into: &mut BTreeSet<Vec<u8>>) {
         into.insert(inner.as_bytes().to_vec());
         into.insert(inner.replace('/', "\\/").into_bytes());
         into.insert(ascii_json(inner).into_bytes());
+        into.insert(ascii_json(&inner.replace('/', "\\/")).into_bytes());
         // A JSON text inside of a JSON text.
         let twice = Value::String(inner.to_owned()).to_string();
         into.insert(twice.as_bytes()[1..twice.len() - 1].to_vec());

@@ -13,7 +13,7 @@ fn corpus() -> Vec<String> {
     let mut texts = vec![
         VALUE.to_owned(),
         json!(VALUE).to_string(),
-        json!(json!({ "deep": VALUE }).to_string()).to_string(),
+        json!(json!({ "d": VALUE }).to_string()).to_string(),
         "hunter2\\/\\\"\\u00e4+b\\\" c%d".to_owned(),
         percent_encoding::utf8_percent_encode(VALUE, NON_ALPHANUMERIC).to_string(),
         percent_encoding::utf8_percent_encode(VALUE, &UNRESERVED).to_string().to_lowercase(),
@@ -32,7 +32,7 @@ fn corpus() -> Vec<String> {
 /// Of a masked text there is nothing left that says the value: neither plain nor by decoding what is left of base64.
 fn gives_away(masked: &str) -> bool {
     let rest: String = masked.replace(MASK, "").replace('*', "");
-    rest.contains("hunter2") || rest.len() > 12
+    rest.contains("hunter2") || rest.len() > 16
 }
 
 #[test]

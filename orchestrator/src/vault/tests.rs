@@ -37,7 +37,7 @@ async fn i016_a_secret_is_in_no_file_of_the_installation_in_clear() {
 
 #[tokio::test]
 async fn another_root_opens_what_was_sealed_before_and_seals_it_anew() {
-    let Place { store, vault, .. } = place().await;
+    let Place { folder: _folder, store, vault } = place().await;
     let value = Secret::new("value");
     vault.set("a", &value, "al", 1).await.unwrap();
     vault.set("b", &value, "al", 1).await.unwrap();
@@ -54,7 +54,7 @@ async fn another_root_opens_what_was_sealed_before_and_seals_it_anew() {
 
 #[tokio::test]
 async fn a_row_that_was_moved_or_put_back_does_not_open() {
-    let Place { store, vault, .. } = place().await;
+    let Place { folder: _folder, store, vault } = place().await;
     vault.set("a", &Secret::new("value of a"), "al", 1).await.unwrap();
     let row = store.secret("a").await.unwrap().unwrap();
     store.put_secret(SecretRow { name: "b".to_owned(), ..row.clone() }).await.unwrap();
