@@ -154,7 +154,6 @@ impl Driver {
             Work::Event(call) => self.look_for_event(&claim, *call).await,
             Work::Try(call) => self.perform_try(&claim, *call).await,
             Work::Notify { what, seq } => self.notify(&claim, *what, *seq).await,
-            other => Err(NotDone::Never(format!("{other:?} is not known"))),
         };
         let store = &self.parts().store;
         let settled = match outcome {
