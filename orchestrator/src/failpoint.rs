@@ -27,6 +27,9 @@ pub const LINKS: [&str; 6] = ["child_made", "child_cancelled", "fires_written", 
 /// The places on the way of kept bytes.
 pub const RESOURCES: [&str; 3] = ["piece_kept", "blob_kept", "blob_removed"];
 
+/// The places of operators' commands, and of what the server itself sends.
+pub const COMMANDS: [&str; 6] = ["vote_committed", "answer_committed", "reset_committed", "try_started", "try_answered", "notice_sent"];
+
 /// Die here if a test asked for it.
 #[cfg(debug_assertions)]
 pub fn hit(name: &'static str) {
@@ -39,7 +42,7 @@ pub fn hit(name: &'static str) {
         let visit = parts.next().and_then(|count| count.parse().ok()).unwrap_or(1);
         Some((name, AtomicU32::new(visit), parts.next() == Some("panic")))
     });
-    let listed = [&NAMES[..], &LINKS, &RESOURCES].iter().any(|names| names.contains(&name));
+    let listed = [&NAMES[..], &LINKS, &RESOURCES, &COMMANDS].iter().any(|names| names.contains(&name));
     debug_assert!(listed, "unlisted failpoint {name}");
     if let Some((armed, left, panics)) = &*ARMED
         && armed == name

@@ -43,6 +43,17 @@ impl Listeners {
     }
 }
 
+/// Why the server has stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The TLS files cannot be used.
+    #[error(transparent)]
+    Tls(#[from] http::tls::TlsError),
+    /// The store writes nothing any more: whoever starts the program anew has its file looked at (F016).
+    #[error("the store has given up: {0}")]
+    Store(String),
+}
+
 async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     TcpListener::bind(address).await.map_err(|error| std::io::Error::new(error.kind(), format!("cannot listen on {address}: {error}")))
 }
@@ -50,8 +61,8 @@ async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
 /// Serve until the stop is set: then take nothing new, finish what is under way, close the store (F004).
 ///
 /// # Errors
-/// When the TLS files cannot be used.
-pub async fn serve(app: App, listeners: Listeners, mut stop: watch::Receiver<bool>) -> Result<(), http::tls::TlsError> {
+/// [`ServeError`]; the server has stopped then.
+pub async fn serve(app: App, listeners: Listeners, mut stop: watch::Receiver<bool>) -> Result<(), ServeError> {
     let tls = app.config.tls.as_ref().map(http::tls::acceptor).transpose()?;
     let mut work = app.driver.start();
     let callbacks = tokio::spawn(http::serve(listeners.callbacks, http::callback_routes(&app), tls, stop.clone()));
@@ -62,8 +73,15 @@ pub async fn serve(app: App, listeners: Listeners, mut stop: watch::Receiver<boo
     let sweep = tokio::spawn(app.driver.clone().sweep(stop.clone()));
     let watch = tokio::spawn(watch_clock(app.clone(), stop.clone()));
     let retention = tokio::spawn(crate::retention::run(app.clone(), stop.clone()));
-    // An error means that the sender is gone: stop as well.
-    let _ = stop.wait_for(|stopped| *stopped).await;
+    let given_up = tokio::select! {
+        // An error means that the sender is gone: stop as well.
+        _ = stop.wait_for(|stopped| *stopped) => None,
+        why = app.store.given_up() => Some(why.unwrap_or_else(|error| error.to_string())),
+    };
+    if let Some(why) = given_up {
+        app.driver.stop();
+        return Err(ServeError::Store(why));
+    }
     tracing::info!("stopping: nothing new is taken");
     app.driver.stop();
     let drained = async {

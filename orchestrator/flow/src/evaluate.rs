@@ -140,9 +140,10 @@ fn run(entry: &FrozenModule, context: &Context<'_>, request: &EvaluateRequest) -
 
 /// The input for `run`, the end that it came to for `on_exit`.
 fn second_argument<'v>(context: &Context<'_>, request: &EvaluateRequest, heap: Heap<'v>) -> anyhow::Result<Value<'v>> {
+    let input = from_json(&request.input, heap).map_err(|error| anyhow::anyhow!("the run's input is {error}"))?;
     match (&request.exit, context) {
-        (Some(facts), Context::Running(replay, _)) => Ok(heap.alloc(ExitEnd::read(facts, &request.journal, replay, heap)?)),
-        _ => from_json(&request.input, heap).map_err(|error| anyhow::anyhow!("the run's input is {error}")),
+        (Some(facts), Context::Running(replay, _)) => Ok(heap.alloc(ExitEnd::read(facts, input, &request.journal, replay, heap)?)),
+        _ => Ok(input),
     }
 }
 

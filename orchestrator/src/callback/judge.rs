@@ -35,10 +35,10 @@ async fn judged(resources: &Resources, job: &JobSpec, from: &From<'_>, mut resul
         Ok(failure) => failure,
         Err(message) => return Ok(Said::Invalid(message)),
     };
-    if failure.is_none() {
-        if let Some(error) = &result.result_error {
-            return Ok(Said::Invalid(format!("/data/result: {error}")));
-        }
+    if failure.is_none()
+        && let Some(error) = &result.result_error
+    {
+        return Ok(Said::Invalid(format!("/data/result: {error}")));
     }
     let uploaded = result.result_kept.is_some();
     let document = match files::document(resources, from, &mut result).await {

@@ -18,6 +18,14 @@ pub(super) struct SpecText {
     pub(super) digest: String,
 }
 
+/// What a launch frame holds besides credentials of its own.
+pub(super) struct Frame {
+    pub(super) spec: SpecText,
+    pub(super) secrets: JobSecrets,
+    /// Whether the host posts by itself.
+    pub(super) reached_by: bool,
+}
+
 /// The signed URL and the token of a wait or an attempt.
 pub struct SignedAddress {
     /// Where to post, without the kind.
@@ -70,20 +78,12 @@ impl Driver {
         }
     }
 
-    /// The launch itself, made again from what was committed. `reached_by`: whether the host posts by itself.
+    /// The launch itself, made again from what was committed.
     ///
     /// # Errors
     /// For people: which key is not there any more.
-    pub(super) fn launch_verb(
-        &self,
-        run: &RunId,
-        step: &Step,
-        attempt: &Attempt,
-        handed: &Handed,
-        spec: SpecText,
-        secrets: JobSecrets,
-        reached_by: bool,
-    ) -> Result<Verb, String> {
+    pub(super) fn launch_verb(&self, run: &RunId, step: &Step, attempt: &Attempt, handed: &Handed, frame: Frame) -> Result<Verb, String> {
+        let Frame { spec, secrets, reached_by } = frame;
         let ring = self.ring();
         let claims = Claims {
             iss: self.parts().installation.id.clone(),

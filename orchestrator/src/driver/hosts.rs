@@ -1,7 +1,7 @@
 //! Due work on hosts: launch, stop, probe, acknowledge. Each asks the shim one question and delivers its answer.
 
 use super::Driver;
-use super::handed::spec;
+use super::handed::{Frame, spec};
 use super::work::NotDone;
 use crate::failpoint;
 use crate::launcher::{AskError, Sent};
@@ -61,7 +61,7 @@ impl Driver {
         let verb = match self.job_secrets(&run, &job).await {
             Ok(secrets) => {
                 let reached_by = host.callbacks != CallbackMode::Pull;
-                self.launch_verb(&run, &step, &attempt, handed, text, secrets, reached_by)
+                self.launch_verb(&run, &step, &attempt, handed, Frame { spec: text, secrets, reached_by })
             }
             Err(message) => Err(message),
         };

@@ -41,12 +41,10 @@ pub(super) fn commands(facts: &Facts<'_>) -> Vec<Next> {
 }
 
 fn parked(facts: &Facts<'_>, run: &str, next: &mut Vec<Next>) {
-    match facts.head.failure.as_ref().map(|failure| failure.kind) {
-        Some(FailureKind::Nondeterminism | FailureKind::Internal) => {
-            next.push(Next::look(&["runs", "replay", run]));
-            next.push(Next::look(&["runs", "export", run, "-o", "run.json"]));
-        }
-        _ => {}
+    let kind = facts.head.failure.as_ref().map(|failure| failure.kind);
+    if let Some(FailureKind::Nondeterminism | FailureKind::Internal) = kind {
+        next.push(Next::look(&["runs", "replay", run]));
+        next.push(Next::look(&["runs", "export", run, "-o", "run.json"]));
     }
     next.push(Next::act(&["runs", "resume", run]));
     next.push(Next::act(&["runs", "fork", run]));

@@ -101,7 +101,7 @@ fn f073_the_configuration_allows_networks_and_hosts() {
     let may = |host: &str, address: &str| policy.check(host, ip(address), false).is_ok();
     assert!(may("h", "10.9.9.9") && may("h", "::ffff:10.9.9.9") && may("h", "fd12::1") && may("h", "192.168.1.7"));
     assert!(may("build.example", "127.0.0.1") && may("BUILD.example.", "169.254.1.1"));
-    assert!(!may("h", "11.0.0.0") == false, "public anyway");
+    assert!(may("h", "11.0.0.0"), "public anyway");
     assert!(!may("h", "192.168.1.8") && !may("h", "fd13::1") && !may("other.build.example", "127.0.0.1"));
     for bad in ["10.0.0.0/33", "10.0.0/8", "", "a b", "::/129", "http://x"] {
         assert!(Policy::parse(&[bad.to_owned()]).is_err(), "{bad}");

@@ -112,7 +112,7 @@ impl Driver {
         let actor = format!("schedule:{}", fire.name);
         let new = NewRun {
             trigger: format!("schedule:{}:{}", fire.name, rfc3339(fire.at)),
-            limit: one_by_one.then(|| RunLimit { key, at_most: 1, full: WhenFull::Queue }),
+            limit: one_by_one.then_some(RunLimit { key, at_most: 1, full: WhenFull::Queue }),
             ..NewRun::manual(fire.run.clone(), spec.input.clone(), &actor)
         };
         Ok(match self.start_run(program, new).await? {

@@ -22,7 +22,7 @@ fn a_running_job_is_explained_with_its_host_and_what_it_was_handed() {
     assert_eq!(run.ended(&world.it)["state"], "succeeded");
     let over = world.it.cli(&["runs", "explain", &run.id]);
     assert!(over.data()["waker"].is_null());
-    assert_eq!(over.data()["callbacks"].as_array().unwrap().iter().filter(|one| one["outcome"] == "accepted").count() > 0, true);
+    assert!(over.data()["callbacks"].as_array().unwrap().iter().any(|one| one["outcome"] == "accepted"));
 }
 
 const FAILS: &str = r#"

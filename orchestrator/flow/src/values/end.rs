@@ -23,6 +23,7 @@ pub struct End<'v> {
     #[trace(unsafe_ignore)]
     error: Option<StepError>,
     steps: Value<'v>,
+    input: Value<'v>,
 }
 
 impl<'v> End<'v> {
@@ -30,7 +31,13 @@ impl<'v> End<'v> {
     ///
     /// # Errors
     /// A record of the body is damaged.
-    pub fn read(facts: &ExitFacts, journal: &[JournalEntry], replay: &Replay<'_>, heap: Heap<'v>) -> anyhow::Result<Self> {
+    pub fn read(
+        facts: &ExitFacts,
+        input: Value<'v>,
+        journal: &[JournalEntry],
+        replay: &Replay<'_>,
+        heap: Heap<'v>,
+    ) -> anyhow::Result<Self> {
         let mut steps = SmallMap::new();
         for entry in journal.iter().take(facts.from_call as usize).filter(|entry| entry.value.is_some()) {
             let made = Made { call: entry.call, step: &entry.step, kind: AnswerKind::of(&entry.spec), check: false };
@@ -41,6 +48,7 @@ impl<'v> End<'v> {
             value: from_json(&facts.value, heap)?,
             error: facts.failure.as_ref().map(StepError::of),
             steps: heap.alloc(AllocDict(steps)),
+            input,
         })
     }
 }
@@ -84,6 +92,12 @@ fn methods(builder: &mut MethodsBuilder) {
     #[starlark(attribute)]
     fn error(this: &End) -> anyhow::Result<NoneOr<StepError>> {
         Ok(NoneOr::from_option(this.error.clone()))
+    }
+
+    /// The input of the run.
+    #[starlark(attribute)]
+    fn input<'v>(this: &End<'v>) -> anyhow::Result<Value<'v>> {
+        Ok(this.input)
     }
 
     /// What each step of `run` came to, by name: `end.steps["build"].ok`. Steps that were never answered are not in it.

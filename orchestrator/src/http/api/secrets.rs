@@ -137,7 +137,8 @@ pub(super) async fn remove(State(api): State<Api>, caller: Caller, Path(name): P
     caller.require_admin(MANAGE)?;
     let asked: RemoveQuery = query(&uri)?;
     let (flows, connections) = used_by(&api).await?.remove(&name).unwrap_or_default();
-    if !asked.force && !(flows.is_empty() && connections.is_empty()) {
+    let in_use = !flows.is_empty() || !connections.is_empty();
+    if in_use && !asked.force {
         let problem = Problem::new(ErrorCode::Conflict, format!("the secret `{name}` is in use"));
         let problem = problem.details(json!({ "flows": flows, "connections": connections }));
         return Err(problem.hint("change what names it, or remove it with --force: calls that name it will fail"));

@@ -32,6 +32,9 @@ pub type Fut<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send 
 pub trait Store: Engine + Reads + Catalog + Vault + Resources + Triggers + Operations {
     /// Ids, epoch and schema of this store.
     fn installation(&self) -> Fut<'_, Installation>;
+    /// Why nothing is written any more, once that is so for good (F016): the process is to end, and the next one looks at the file.
+    /// Never answers otherwise.
+    fn given_up(&self) -> Fut<'_, String>;
     /// Commit something small: whether callbacks can be taken (F010).
     fn writable(&self) -> Fut<'_, ()>;
 

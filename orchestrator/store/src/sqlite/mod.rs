@@ -48,7 +48,7 @@ use readers::Readers;
 use rusqlite::Connection;
 use std::path::Path;
 use std::sync::Arc;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use writer::{Message, Pending, Writer};
 
 /// The store in one SQLite file. Closed when dropped; [`crate::Store::close`] also checkpoints and says when it is done.
@@ -58,6 +58,8 @@ pub struct SqliteStore {
     quick: QuickReader,
     installation: Installation,
     turns: Arc<due::Turns>,
+    /// Why the writer has given up, once it has.
+    dead: watch::Receiver<Option<String>>,
 }
 
 impl SqliteStore {
@@ -79,8 +81,9 @@ impl SqliteStore {
         let no_thread = |e: std::io::Error| StoreError::Unavailable(format!("no thread for the store: {e}"));
         let checkpointer = Checkpointer::start(checkpointer).map_err(no_thread)?;
         let (queue, messages) = mpsc::channel(settings.write_queue);
+        let (tell_dead, dead) = watch::channel(None);
         let run = move || {
-            let closed = Writer::new(writer, checkpointer).serve(messages);
+            let closed = Writer::new(writer, checkpointer, tell_dead).serve(messages);
             drop(lock);
             if let Some(closed) = closed {
                 closed.tell();
@@ -88,7 +91,7 @@ impl SqliteStore {
         };
         std::thread::Builder::new().name("store-writer".to_owned()).spawn(run).map_err(no_thread)?;
         let quick = QuickReader::start(quick).map_err(no_thread)?;
-        Ok(Arc::new(Self { queue, readers: Readers::new(readers), quick, installation, turns: Arc::default() }))
+        Ok(Arc::new(Self { queue, readers: Readers::new(readers), quick, installation, turns: Arc::default(), dead }))
     }
 
     /// Whether this is the store of that installation (F023).

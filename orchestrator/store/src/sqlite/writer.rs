@@ -10,7 +10,7 @@ use crate::limits;
 use crate::sql::sqlite;
 use rusqlite::Connection;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// An operation in the queue.
 pub(super) trait Operation: Send {
@@ -84,13 +84,13 @@ pub(super) struct Writer {
     db: Connection,
     checkpointer: Option<Checkpointer>,
     /// Why nothing is written any more.
-    dead: Option<String>,
+    dead: watch::Sender<Option<String>>,
 }
 
 impl Writer {
     /// A writer on an open connection.
-    pub(super) const fn new(db: Connection, checkpointer: Checkpointer) -> Self {
-        Self { db, checkpointer: Some(checkpointer), dead: None }
+    pub(super) const fn new(db: Connection, checkpointer: Checkpointer, dead: watch::Sender<Option<String>>) -> Self {
+        Self { db, checkpointer: Some(checkpointer), dead }
     }
 
     /// Serve the queue until it is closed. Returned is who asked for that, and how it went.
@@ -133,8 +133,9 @@ impl Writer {
         if batch.is_empty() {
             return;
         }
-        let committed = match &self.dead {
-            Some(why) => Err(why.clone()),
+        let dead = self.dead.borrow().clone();
+        let committed = match dead {
+            Some(why) => Err(why),
             None => self.transaction(&mut batch),
         };
         for operation in batch {
@@ -168,7 +169,8 @@ impl Writer {
         let why = format!("the commit failed: {error}");
         if !(rolled_back && (is_clean_failure(error) || self.is_lost_savepoint(error))) {
             tracing::error!(%error, "a commit failed in a way that leaves the file in doubt; nothing is written any more until a restart");
-            self.dead = Some(format!("writing stopped after a failed commit, restart to check the file: {error}"));
+            let why = format!("writing stopped after a failed commit, restart to check the file: {error}");
+            self.dead.send_replace(Some(why));
         }
         why
     }

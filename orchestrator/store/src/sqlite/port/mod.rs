@@ -33,6 +33,18 @@ impl Store for SqliteStore {
         Box::pin(async { Ok(self.installation.clone()) })
     }
 
+    fn given_up(&self) -> Fut<'_, String> {
+        let mut dead = self.dead.clone();
+        Box::pin(async move {
+            let why = dead.wait_for(Option::is_some).await.ok().and_then(|why| why.clone());
+            match why {
+                Some(why) => Ok(why),
+                // Closed in good order.
+                None => std::future::pending().await,
+            }
+        })
+    }
+
     fn writable(&self) -> Fut<'_, ()> {
         self.write(|db| {
             // A fence that nobody gets: fences only have to rise.

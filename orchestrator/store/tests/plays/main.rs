@@ -1,7 +1,7 @@
 //! The engine with its SQLite store against a small oracle: random operations, the full state compared after each.
 //!
 //! The oracle is written from the design's words (*Attempts and jobs*, *Callbacks*, *Flows*), not from the engine: it has no events, no
-//! due work and no rows, only what an operator could name. `SORTIE_MODEL_SEEDS=1000000 cargo test -p sortie-store --test model` runs
+//! due work and no rows, only what an operator could name. `SORTIE_MODEL_SEEDS=1000000 cargo test -p sortie-store --test plays` runs
 //! a million of them; `SORTIE_MODEL_SEED=n` runs the one that failed.
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "test code")]
