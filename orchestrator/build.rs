@@ -45,8 +45,6 @@ fn build_shim() -> PathBuf {
         .arg("--target-dir")
         .arg(&target_dir)
         .current_dir(&root)
-        // A shim that panics aborts: nobody reads the tables, and they are a tenth of it.
-        .env("RUSTFLAGS", "-Cforce-unwind-tables=no")
         .status();
     match status {
         Ok(status) if status.success() => {}

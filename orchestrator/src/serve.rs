@@ -79,6 +79,7 @@ pub async fn serve(app: App, listeners: Listeners, mut stop: watch::Receiver<boo
         why = app.store.given_up() => Some(why.unwrap_or_else(|error| error.to_string())),
     };
     if let Some(why) = given_up {
+        tracing::error!(why, "the store has given up; the server ends");
         app.driver.stop();
         return Err(ServeError::Store(why));
     }
