@@ -9,6 +9,7 @@ use sortie_core::input::Create;
 use sortie_flow::bundle::Bundle;
 use sortie_flow::evaluate::EvaluateRequest;
 use sortie_store::model::DraftPush;
+use sortie_store::model::triggers::GoLive;
 
 /// The name of the one host.
 pub const HOST: &str = "vm";
@@ -107,7 +108,7 @@ impl Flow {
             at,
         };
         parts.store.push_draft(push).await?;
-        parts.store.release(&name, "", "bench", at).await?;
+        parts.store.release_draft(GoLive::plain(&name, "bench", at), "").await?;
         let mut flow = Self { name, bundle: digest, deadline_ms: manifest.deadline_ms, input, first: nothing(), files: bundle };
         flow.first = flow.evaluate(driver, Vec::new()).await?;
         Ok(flow)

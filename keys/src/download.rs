@@ -3,10 +3,11 @@
 //! Signed with the key of callback URLs, but another text: neither can be taken for the other. A link holds until its expiry or
 //! until its root is revoked.
 
-use crate::encoding::{base64url, from_base64url};
 use crate::ring::KeyRing;
 use crate::url::{UrlFault, UrlSignError, is_plain};
-use aws_lc_rs::hmac;
+
+/// Keeps a link to a resource from being taken for one of another kind.
+const PURPOSE: &str = "download";
 
 impl KeyRing {
     /// Signs a link to a resource with the active root.
@@ -23,11 +24,9 @@ impl KeyRing {
         if exp_s < 0 {
             return Err(UrlSignError::Expiry);
         }
-        let state = self.state();
-        let keys = state.root(self.root_generation()).and_then(|root| root.keys.as_ref()).ok_or(UrlSignError::Root)?;
         let exp = exp_s.to_string();
-        let sig = base64url(hmac::sign(&keys.url, &message(installation, id, &keys.kid, &exp)).as_ref());
-        Ok(format!("{}/v1/downloads/{id}?kid={}&exp={exp}&sig={sig}", base.trim_end_matches('/'), keys.kid))
+        let made = self.sign_link(PURPOSE, &[installation, id, &exp]).ok_or(UrlSignError::Root)?;
+        Ok(format!("{}/v1/downloads/{id}?kid={}&exp={exp}&sig={}", base.trim_end_matches('/'), made.kid, made.sig))
     }
 
     /// Whether we signed this link for this installation, and whether it is not over.
@@ -36,19 +35,7 @@ impl KeyRing {
     /// The first check that failed; the expiry is judged last.
     pub fn verify_download(&self, installation: &str, id: &str, kid: &str, exp: &str, sig: &str, now_s: i64) -> Result<(), UrlFault> {
         let exp_s: i64 = exp.parse().map_err(|_| UrlFault::Form)?;
-        let tag = from_base64url(sig).ok_or(UrlFault::Form)?;
-        let state = self.state();
-        let keys = state.root_by_kid(kid).and_then(|root| root.keys.as_ref()).ok_or(UrlFault::Key)?;
-        hmac::verify(&keys.url, &message(installation, id, kid, exp), &tag).map_err(|_| UrlFault::Signature)?;
+        self.verify_link(PURPOSE, &[installation, id, exp], kid, sig)?;
         if now_s >= exp_s { Err(UrlFault::Expired) } else { Ok(()) }
     }
-}
-
-/// What is signed. Each field carries its length, so that no two sets of fields give the same bytes.
-fn message(installation: &str, id: &str, kid: &str, exp: &str) -> Vec<u8> {
-    let mut out = b"sortie-download-url-v1\n".to_vec();
-    for field in [installation, id, kid, exp] {
-        out.extend_from_slice(format!("{}:{field}\n", field.len()).as_bytes());
-    }
-    out
 }

@@ -4,6 +4,7 @@
 //! code ([`crate::error_code`]), the only place that has one.
 
 mod approval;
+mod audit;
 pub mod clean;
 mod client;
 mod connection;
@@ -105,12 +106,12 @@ enum Command {
     Serve(serve::ServeArgs),
     /// See the whole of it work, in seconds: nothing installed, nothing left behind
     Demo(demo::DemoArgs),
-    /// Look at the server in one line
+    /// Look at the whole installation on one screen
     Status,
     /// Machines that jobs run on
     #[command(subcommand)]
     Host(host::HostCommand),
-    /// Flows: check, push, release
+    /// Flows: check, test, simulate, push, release, promote, compare
     #[command(subcommand)]
     Flow(flow::FlowCommand),
     /// Start a run of a flow
@@ -150,6 +151,8 @@ enum Command {
     /// People who operate the installation: names, roles, tokens
     #[command(subcommand)]
     Operator(operator::OperatorCommand),
+    /// What operators have changed: when, who, what, with which outcome
+    Audit(audit::AuditArgs),
     /// Signing keys and roots of the installation
     #[command(subcommand)]
     Keys(keys::KeysCommand),
@@ -233,6 +236,7 @@ async fn remote(command: Command, context: &Context) -> Result<Done, Problem> {
         Command::Secret(command) => secret::run(command, context).await,
         Command::Connection(command) => connection::run(command, context).await,
         Command::Operator(command) => operator::run(command, context).await,
+        Command::Audit(args) => audit::run(args, context).await,
         Command::Doctor(args) => doctor::run(&args, context).await,
         _ => Err(Problem::new(ErrorCode::Failed, "this command does not speak with a server")),
     }
@@ -272,6 +276,24 @@ mod tests {
             }
         }
         walk(&Cli::command(), "");
+    }
+
+    /// One that did would take the other's value: `--url` of a connection would be asked, with the operator's token.
+    #[test]
+    fn no_command_has_an_argument_that_all_commands_have() {
+        fn walk(command: &clap::Command, global: &[String]) {
+            for sub in command.get_subcommands() {
+                for argument in sub.get_arguments() {
+                    let name = argument.get_id().to_string();
+                    assert!(!global.contains(&name), "{} has a --{name} of its own", sub.get_name());
+                }
+                walk(sub, global);
+            }
+        }
+        let all = Cli::command();
+        let global: Vec<String> = all.get_arguments().filter(|a| a.is_global_set()).map(|a| a.get_id().to_string()).collect();
+        assert!(global.iter().any(|name| name == "url"), "{global:?}");
+        walk(&all, &global);
     }
 
     #[test]

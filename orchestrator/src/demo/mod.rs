@@ -18,6 +18,7 @@ use sortie_core::host::Host;
 use sortie_core::ids::RunId;
 use sortie_core::input::{Create, InputBody, Operator, Scope};
 use sortie_flow::bundle::Bundle;
+use sortie_store::model::triggers::GoLive;
 use sortie_store::model::{DraftPush, RunFilter};
 use std::io::Write;
 use std::time::Duration;
@@ -110,7 +111,7 @@ async fn start(app: &App, host: &Host) -> anyhow::Result<RunId> {
         at,
     };
     app.store.push_draft(push).await?;
-    let release = app.store.release(&manifest.name, "the first", "demo", at).await?;
+    let release = app.store.release_draft(GoLive::plain(&manifest.name, "demo", at), "the first").await?;
     say(&format!("released flow {} as number {} ({}...)", release.flow, release.number, &digest[..12]));
     let run = RunId::new(at, &crate::driver::entropy(), 0);
     let create = Create {

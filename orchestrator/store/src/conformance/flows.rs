@@ -3,6 +3,7 @@
 use super::world::World;
 use crate::StoreError;
 use crate::model::DraftPush;
+use crate::model::triggers::GoLive;
 
 fn push(digest: &str, base: Option<&str>) -> DraftPush {
     DraftPush {
@@ -35,16 +36,20 @@ pub(super) async fn a_draft_needs_its_base(world: &World) {
 
 pub(super) async fn releases_are_numbered_and_live(world: &World) {
     let store = &world.store;
-    assert!(matches!(store.release("fix", "", "operator", 6).await, Err(StoreError::NotFound(_))));
+    assert!(matches!(store.release_draft(GoLive::plain("fix", "operator", 6), "").await, Err(StoreError::NotFound(_))));
     store.push_draft(push("a", None)).await.unwrap();
-    let first = store.release("fix", "the first", "operator", 6).await.unwrap();
+    let first = store.release_draft(GoLive::plain("fix", "operator", 6), "the first").await.unwrap();
     assert_eq!((first.number, first.digest.as_str(), first.live, first.notes.as_str()), (1, "a", true, "the first"));
-    assert_eq!(store.release("fix", "again", "other", 7).await.unwrap(), first, "an equal draft gives the release that is there");
+    assert_eq!(
+        store.release_draft(GoLive::plain("fix", "other", 7), "again").await.unwrap(),
+        first,
+        "an equal draft gives the release that is there"
+    );
     store.push_draft(push("b", Some("a"))).await.unwrap();
     let flow = store.flow("fix").await.unwrap().unwrap();
     assert_eq!((flow.live, flow.live_digest.as_deref(), flow.draft.as_deref()), (Some(1), Some("a"), Some("b")));
     assert_eq!(flow.manifest, push("a", None).manifest, "that of the live release");
-    store.release("fix", "", "operator", 8).await.unwrap();
+    store.release_draft(GoLive::plain("fix", "operator", 8), "").await.unwrap();
     let releases = store.releases("fix").await.unwrap();
     assert_eq!(releases.iter().map(|row| (row.number, row.live)).collect::<Vec<_>>(), [(2, true), (1, false)]);
     assert_eq!(store.flows().await.unwrap().len(), 1);

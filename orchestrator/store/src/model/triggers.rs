@@ -59,6 +59,15 @@ pub struct GoLive {
     pub at: Ms,
 }
 
+impl GoLive {
+    /// Whatever stands there, without schedules, beside the runs of other releases.
+    #[must_use]
+    pub fn plain(flow: &str, actor: &str, at: Ms) -> Self {
+        let (flow, actor) = (flow.to_owned(), actor.to_owned());
+        Self { flow, expected: None, handoff: Handoff::Coexist, schedules: Vec::new(), actor, at }
+    }
+}
+
 /// A draft.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DraftRow {

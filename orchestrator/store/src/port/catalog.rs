@@ -3,7 +3,6 @@
 use super::Fut;
 use crate::model::{DraftPush, FlowRow, ReleaseRow};
 use sortie_core::host::Host;
-use sortie_core::ids::Ms;
 
 /// Hosts, flows and their releases.
 pub trait Catalog: Send + Sync {
@@ -21,8 +20,6 @@ pub trait Catalog: Send + Sync {
     /// Write the draft. [`StoreError::Conflict`] where the base is not what stands: the draft, or the live release where there is
     /// no draft. Pushing what stands already changes nothing, whatever the base.
     fn push_draft(&self, push: DraftPush) -> Fut<'_, FlowRow>;
-    /// Make the draft the next release and move `live` to it, in one transaction. A draft equal to the newest release gives that one.
-    fn release(&self, flow: &str, notes: &str, actor: &str, at: Ms) -> Fut<'_, ReleaseRow>;
     /// One flow.
     fn flow(&self, name: &str) -> Fut<'_, Option<FlowRow>>;
     /// All flows by name.

@@ -4,7 +4,6 @@ use crate::model::{DraftPush, FlowRow, ReleaseRow};
 use crate::port::{Catalog, Fut};
 use crate::sqlite::{SqliteStore, flow, host};
 use sortie_core::host::Host;
-use sortie_core::ids::Ms;
 
 impl Catalog for SqliteStore {
     fn add_host(&self, host: Host) -> Fut<'_, ()> {
@@ -31,11 +30,6 @@ impl Catalog for SqliteStore {
 
     fn push_draft(&self, push: DraftPush) -> Fut<'_, FlowRow> {
         self.write(move |db| flow::push(db, &push))
-    }
-
-    fn release(&self, flow: &str, notes: &str, actor: &str, at: Ms) -> Fut<'_, ReleaseRow> {
-        let (flow, notes, actor) = (flow.to_owned(), notes.to_owned(), actor.to_owned());
-        self.write(move |db| flow::release(db, &flow, &notes, &actor, at))
     }
 
     fn flow(&self, name: &str) -> Fut<'_, Option<FlowRow>> {
