@@ -35,7 +35,7 @@ Without one nothing is added; the fingerprint that the host offers is shown, wit
 
 Examples:
   sortie host add builder me@vm.example --host-key-fingerprint SHA256:Zk3...
-  sortie host add builder me@vm.example:2222 --known-hosts ~/.ssh/known_hosts --label gpu
+  sortie host add builder me@vm.example:2222 --known-hosts ~/.ssh/known_hosts --label gpu --slots 2
   sortie host add scratch root@10.0.0.9 --trust-on-first-use --identity ~/.ssh/id_ed25519")]
 pub struct AddArgs {
     /// Name for it: lower-case letters, digits and `-`
@@ -57,6 +57,9 @@ pub struct AddArgs {
     /// Label that flows can select by; may be repeated
     #[arg(long = "label", value_name = "LABEL")]
     labels: Vec<String>,
+    /// Jobs that may run there at once [default: no limit]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    slots: Option<u32>,
     #[command(flatten)]
     key: Mutation,
 }
@@ -93,12 +96,13 @@ pub struct ChangeArgs {
     key: Mutation,
 }
 
-const COLUMNS: [(&str, &str); 7] = [
+const COLUMNS: [(&str, &str); 8] = [
     ("NAME", "name"),
     ("ADDRESS", "address"),
     ("PORT", "port"),
     ("USER", "user"),
     ("LABELS", "labels"),
+    ("SLOTS", "slots"),
     ("OPEN", "open_attempts"),
     ("ADDED", "added_at"),
 ];
@@ -157,6 +161,7 @@ async fn add(args: AddArgs, context: &Context) -> Result<Done, Problem> {
         "expected": expected,
         "root": args.root,
         "labels": args.labels,
+        "slots": args.slots,
     });
     let success = Client::new(context)?.post("/v1/hosts", body, &args.key).await?;
     let text = host_text(&success.data);
@@ -212,6 +217,7 @@ fn host_text(host: &Value) -> String {
             ("login", "login.key|login"),
             ("state root", "state_root"),
             ("labels", "labels"),
+            ("slots", "slots"),
             ("callbacks", "callbacks"),
             ("added", "added_at"),
             ("open attempts", "open_attempts"),

@@ -35,6 +35,7 @@ fn view(host: &Host, open: usize) -> Value {
         "host_keys": keys,
         "state_root": host.state_root,
         "labels": host.labels,
+        "slots": host.slots,
         "callbacks": host.callbacks,
         "added_at": rfc3339(host.added_at),
         "open_attempts": open,
@@ -100,6 +101,8 @@ struct AddBody {
     root: Option<String>,
     #[serde(default)]
     labels: Vec<String>,
+    /// Jobs that may run there at once; without it there is no limit.
+    slots: Option<u32>,
 }
 
 #[derive(Deserialize)]
@@ -150,7 +153,7 @@ pub(super) async fn add(State(api): State<Api>, bytes: Bytes) -> Answer {
         marker: enrolled.marker,
         labels: asked.labels,
         callbacks: CallbackMode::default(),
-        slots: None,
+        slots: asked.slots,
         added_at: api.app.clock.now(),
     };
     match api.app.store.add_host(host.clone()).await {
@@ -189,6 +192,9 @@ fn fitting(asked: &AddBody) -> Result<Login, Problem> {
         || asked.labels.iter().any(|label| label.is_empty() || label.len() > HOST_NAME_CHARS || !letters(label))
     {
         return usage(format!("a host has at most {HOST_LABELS} labels, of the form of its name"));
+    }
+    if asked.slots == Some(0) {
+        return usage("a host has at least one slot; one without `slots` has no limit".to_owned());
     }
     match (&asked.identity, asked.agent) {
         (Some(_), true) => usage("a host is logged in to by a key or by the agent, not by both".to_owned()),
