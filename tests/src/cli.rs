@@ -77,6 +77,26 @@ fn drain(mut from: impl std::io::Read + Send + 'static) -> std::thread::JoinHand
 pub fn run<S: AsRef<OsStr>>(home: &Path, args: &[S]) -> Answer {
     let mut command = command(home);
     command.args(args);
+    answer(command)
+}
+
+/// As [`run`], as whoever has the token in this file.
+#[must_use]
+pub fn run_as<S: AsRef<OsStr>>(home: &Path, token: &Path, args: &[S]) -> Answer {
+    let mut command = command(home);
+    command.env("SORTIE_TOKEN", std::fs::read_to_string(token).unwrap().trim()).args(args);
+    answer(command)
+}
+
+/// As [`run`], with this file as standard input.
+#[must_use]
+pub fn run_reading<S: AsRef<OsStr>>(home: &Path, file: &Path, args: &[S]) -> Answer {
+    let mut command = command(home);
+    command.stdin(std::fs::File::open(file).unwrap()).args(args);
+    answer(command)
+}
+
+fn answer(command: Command) -> Answer {
     let output = output(command);
     let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();

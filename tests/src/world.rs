@@ -70,9 +70,16 @@ impl World {
     /// Add the host under this name, reached at this port.
     #[must_use]
     pub fn add_host(&self, name: &str, port: u16) -> crate::cli::Answer {
+        self.add_host_with(name, port, &[])
+    }
+
+    /// As [`World::add_host`], with more options.
+    #[must_use]
+    pub fn add_host_with(&self, name: &str, port: u16, more: &[&str]) -> crate::cli::Answer {
         let target = format!("root@127.0.0.1:{port}");
         let (key, root) = (self.sshd.host_key_file(), self.root.display().to_string());
-        self.it.cli(&["host", "add", name, &target, "--host-key-file", key.to_str().unwrap(), "--root", &root])
+        let args = ["host", "add", name, &target, "--host-key-file", key.to_str().unwrap(), "--root", &root];
+        self.it.cli(&[&args, more].concat())
     }
 
     /// The proxy to the host.

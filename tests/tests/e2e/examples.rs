@@ -1,8 +1,15 @@
 //! The flows in `examples/`, run as their READMEs say.
 
+mod api_pipeline;
+mod fix_issue;
+mod human_checkpoint;
+mod long_job;
+mod nightly_backfill;
+
 use serde_json::{Value, json};
 use sortie_tests::run::Run;
 use sortie_tests::world::World;
+use sortie_tests::{limits, wait};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -17,6 +24,31 @@ fn release(world: &World, name: &str) {
     std::fs::copy(example(name).join("flow.star"), copy.join("flow.star")).unwrap();
     let _ = world.it.cli(&["flow", "push", copy.to_str().unwrap()]).data();
     let _ = world.it.cli(&["flow", "release", name]).data();
+}
+
+/// Somebody with roles; gives the file with their token.
+fn operator(world: &World, name: &str, role: &str) -> PathBuf {
+    let file = world.scratch(&format!("{name}.token"));
+    let _ = world.it.cli(&["operator", "add", name, "--role", role, "--to", file.to_str().unwrap()]).data();
+    file
+}
+
+/// The question that a run asks, as `sortie approval list` shows it.
+fn question(world: &World, run: &Run) -> Value {
+    wait::until(&format!("{} asks for an approval", run.id), limits::RETRIED, || {
+        let listed = world.it.cli(&["approval", "list"]).data().clone();
+        listed["approvals"].as_array()?.iter().find(|row| row["run"] == run.id.as_str()).cloned()
+    })
+}
+
+/// The bytes of the run's resource of this name, as text.
+fn kept(world: &World, run: &Run, name: &str) -> String {
+    let listed = world.it.cli(&["resource", "list", "--run", &run.id]);
+    let rows = listed.data()["resources"].as_array().unwrap();
+    let row = rows.iter().find(|row| row["name"] == name).unwrap_or_else(|| panic!("no {name}: {}", listed.json));
+    let file = world.scratch(&format!("{}-{name}", run.id));
+    let _ = world.it.cli(&["resource", "get", row["resource"].as_str().unwrap(), "-o", file.to_str().unwrap()]).data();
+    std::fs::read_to_string(file).unwrap()
 }
 
 #[test]
@@ -45,7 +77,7 @@ fn review_publishes_what_was_accepted_from_outside() {
     let _ = world.add_host("other", world.sshd.port).data();
     release(&world, "review");
     let run = Run::start(&world.it, "review", &json!({ "hosts": ["vm", "other"], "task": "fix the build" }));
-    let wait = sortie_tests::wait::until("the wait is scheduled", sortie_tests::limits::SOON, || {
+    let wait = wait::until("the wait is scheduled", limits::SOON, || {
         run.events(&world.it, "step_scheduled").into_iter().find_map(|event| event["wait"].as_str().map(str::to_owned))
     });
     let file = world.scratch("answer.curl");
