@@ -17,6 +17,7 @@ pub mod programs;
 pub mod proxy;
 pub mod recorder;
 pub mod run;
+pub mod service;
 pub mod sshd;
 pub mod wait;
 pub mod world;

@@ -46,20 +46,21 @@ pub enum KindArg {
 
 Examples:
   sortie connection add ops-chat --kind slack --url-secret slack-webhook
-  sortie connection add hook --kind webhook --url https://hooks.example/sortie --bearer hook-token
-  sortie connection add mail --kind smtp --url smtps://mail.example --user sortie --password-secret mail --from sortie@example.com --to ops@example.com
-  sortie connection add tracker --kind http --url https://api.tracker.example/v2 --bearer tracker-token")]
+  sortie connection add hook --kind webhook --endpoint https://hooks.example/sortie --bearer hook-token
+  sortie connection add mail --kind smtp --endpoint smtps://mail.example --user sortie --password-secret mail --from sortie@example.com --to ops@example.com
+  sortie connection add tracker --kind http --endpoint https://api.tracker.example/v2 --bearer tracker-token")]
 pub struct AddArgs {
     /// Name, which flows know it by
     name: String,
     /// What it speaks
     #[arg(long, value_enum)]
     kind: KindArg,
-    /// Where to; smtp:// (STARTTLS) or smtps:// for mail
+    /// URL where to; smtp:// (STARTTLS) or smtps:// for mail
+    // Not `--url`: that is the server's own address, which a command of the same name would take, with the operator's token.
     #[arg(long, value_name = "URL")]
-    url: Option<String>,
+    endpoint: Option<String>,
     /// Secret that is the URL, where the URL itself says who may send
-    #[arg(long, value_name = "NAME", conflicts_with = "url")]
+    #[arg(long, value_name = "NAME", conflicts_with = "endpoint")]
     url_secret: Option<String>,
     /// Secret for `Authorization: Bearer`
     #[arg(long, value_name = "NAME", alias = "secret")]
@@ -175,7 +176,7 @@ fn connection(args: &AddArgs) -> Result<Value, Problem> {
     };
     Ok(json!({
         "kind": kind,
-        "url": args.url,
+        "url": args.endpoint,
         "url_secret": args.url_secret,
         "auth": auth,
         "allow_private": args.allow_private,
