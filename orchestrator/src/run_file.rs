@@ -13,6 +13,7 @@ use sortie_core::view::View;
 use sortie_core::{apply, state::RunOutcome};
 use sortie_flow::bundle::Bundle;
 use sortie_flow::evaluate::EvaluateRequest;
+use sortie_store::import::Import;
 use sortie_store::model::CallbackRow;
 
 /// What the file says it is.
@@ -59,6 +60,16 @@ pub struct CallbackEntry {
     pub body: Option<String>,
 }
 
+impl CallbackEntry {
+    /// As the store has it.
+    fn row(self) -> Result<CallbackRow, String> {
+        let Self { subject, id, digest, outcome, at, body } = self;
+        let body = body.map(|body| STANDARD.decode(body)).transpose();
+        let body = body.map_err(|error| format!("the body of the callback {id} is no base64: {error}"))?;
+        Ok(CallbackRow { subject, id, digest, outcome, at, body })
+    }
+}
+
 impl From<CallbackRow> for CallbackEntry {
     fn from(row: CallbackRow) -> Self {
         let CallbackRow { subject, id, digest, outcome, at, body } = row;
@@ -93,6 +104,18 @@ impl RunFile {
             return Err("the flow in it is not the one that the run was made with".to_owned());
         }
         apply::fold(&self.events).map_err(|error| format!("its journal does not hold together: {error}"))
+    }
+
+    /// The run as a store takes it in again.
+    ///
+    /// # Errors
+    /// As [`RunFile::check`], and where it is not over or its flow is beyond the limits.
+    pub fn import(self) -> Result<Import, String> {
+        self.check()?;
+        self.bundle.validate().map_err(|error| error.to_string())?;
+        let files = serde_json::to_string(&self.bundle).map_err(|error| error.to_string())?;
+        let callbacks = self.callbacks.into_iter().map(CallbackEntry::row).collect::<Result<_, _>>()?;
+        Import::new(self.events, callbacks, files).map_err(|error| error.to_string())
     }
 
     /// What to evaluate: `run` against the whole journal, or `on_exit` where that had begun.

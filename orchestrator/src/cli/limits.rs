@@ -24,5 +24,7 @@ pub const CHECK_MS: u64 = 20_000;
 pub const DOCTOR_MS: u64 = 5_000;
 /// Lines of the log that wait for a standard error that takes nothing; more are dropped and counted (F011).
 pub const LOG_LINES: usize = 1_024;
+/// How much longer than the usual an import may take, in milliseconds: the largest file is sent and written within minutes.
+pub const IMPORT_MS: u64 = 300_000;
 /// Bytes of an exported run that are read.
 pub const RUN_FILE_BYTES: u64 = 256 << 20;

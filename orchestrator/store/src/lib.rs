@@ -5,6 +5,7 @@ mod chain;
 pub mod conformance;
 pub mod deliver;
 pub mod error;
+pub mod import;
 pub mod limits;
 pub mod model;
 pub mod port;

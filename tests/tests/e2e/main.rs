@@ -18,6 +18,7 @@ mod forgeries;
 mod hooks;
 mod hostile_flows;
 mod hosts;
+mod import;
 mod kills;
 mod machine;
 mod notices;

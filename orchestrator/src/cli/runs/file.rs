@@ -58,7 +58,7 @@ pub(super) async fn export(args: ExportArgs, client: &Client) -> Result<Done, Pr
     let events = file["events"].as_array().map_or(0, Vec::len);
     let data = json!({ "file": args.out, "events": events, "run": file["events"][0]["body"]["run_created"]["run"] });
     let text = format!("{shown}: {events} events\n");
-    Ok(Done::new(Success::new(data).next(Next::look(&["runs", "replay", &shown])), text))
+    Ok(Done::new(Success::new(data).next(Next::look(&["runs", "replay", &shown])).next(Next::act(&["runs", "import", &shown])), text))
 }
 
 /// Compare it.
@@ -74,7 +74,8 @@ pub(super) async fn replay(args: ReplayArgs, context: &Context) -> Result<Done, 
     Err(Problem::new(ErrorCode::Failed, format!("{} does not replay: {}", args.run, verdict.text)).details(data))
 }
 
-fn read(path: &Path) -> Result<RunFile, Problem> {
+/// A file of `runs export`.
+pub(super) fn read(path: &Path) -> Result<RunFile, Problem> {
     let shown = path.display();
     let problem = |error: String| Problem::new(ErrorCode::Usage, format!("{shown}: {error}"));
     let mut text = String::new();

@@ -5,6 +5,7 @@ mod explain;
 mod file;
 mod fork;
 mod history;
+mod import;
 mod logs;
 
 pub use control::done as control_done;
@@ -50,6 +51,8 @@ pub enum RunsCommand {
     Fork(fork::ForkArgs),
     /// Write a run to a file: its events, its flow, its callbacks
     Export(file::ExportArgs),
+    /// Take in a run that is over from such a file, also on another installation
+    Import(import::ImportArgs),
     /// See whether a flow does what the journal of a run says; changes nothing
     Replay(file::ReplayArgs),
     /// Take a late result after all
@@ -161,6 +164,7 @@ pub async fn run(command: RunsCommand, context: &Context) -> Result<Done, Proble
         RunsCommand::Terminate(args) => control::terminate(args, &client).await,
         RunsCommand::Retry(args) => control::retry(args, &client).await,
         RunsCommand::Export(args) => file::export(args, &client).await,
+        RunsCommand::Import(args) => import::run(args, &client).await,
         RunsCommand::Replay(args) => file::replay(args, context).await,
         RunsCommand::Fork(args) => fork::run(args, &client).await,
         RunsCommand::Adopt(args) => control::adopt(args, &client).await,

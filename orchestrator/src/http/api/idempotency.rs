@@ -5,7 +5,7 @@
 
 use super::answer::response;
 use super::caller::Caller;
-use super::limits::{BODY_BYTES, KEY_CHARS, KEYS_IN_FLIGHT};
+use super::limits::{KEY_CHARS, KEYS_IN_FLIGHT};
 use super::routes::Api;
 use crate::envelope::Problem;
 use crate::error_code::ErrorCode;
@@ -64,17 +64,25 @@ pub(super) fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     Ok(Some(format!("api:{key}")))
 }
 
+/// What a layer of a route knows.
+#[derive(Clone)]
+pub(super) struct Bounded {
+    pub api: Api,
+    /// Largest body.
+    pub bytes: usize,
+}
+
 /// Give the earlier answer, or do it and remember the answer.
-pub(super) async fn once(State(api): State<Api>, request: Request, next: Next) -> Response {
-    match answered(&api, request, next).await {
+pub(super) async fn once(State(bounded): State<Bounded>, request: Request, next: Next) -> Response {
+    match answered(&bounded.api, bounded.bytes, request, next).await {
         Ok(response) => response,
         Err(problem) => problem.into_response(),
     }
 }
 
-async fn answered(api: &Api, request: Request, next: Next) -> Result<Response, Problem> {
+async fn answered(api: &Api, bytes: usize, request: Request, next: Next) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
-    let body = to_bytes(body, BODY_BYTES).await.map_err(|_| too_large())?;
+    let body = to_bytes(body, bytes).await.map_err(|_| too_large(bytes))?;
     let key = key(&parts.headers)?;
     // Another operator's key is another request's: nobody is given what somebody else was answered.
     let who = parts.extensions.get::<Caller>().map(|caller| caller.name.clone()).unwrap_or_default();
@@ -133,6 +141,6 @@ fn reused(error: StoreError) -> Problem {
     }
 }
 
-fn too_large() -> Problem {
-    Problem::new(ErrorCode::TooLarge, format!("the request has more than {BODY_BYTES} bytes, or broke off"))
+fn too_large(bytes: usize) -> Problem {
+    Problem::new(ErrorCode::TooLarge, format!("the request has more than {bytes} bytes, or broke off"))
 }

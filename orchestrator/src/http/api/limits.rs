@@ -48,6 +48,10 @@ pub const OLDEST_SHOWN: usize = 5;
 pub const SCHEDULES_SHOWN: usize = 1_000;
 /// Bytes of a run that is exported: the largest history that a run can have, and its kept callbacks.
 pub const EXPORT_BYTES: usize = 256 << 20;
+/// Bytes of a run that is imported: whatever can be exported.
+pub const IMPORT_BYTES: usize = EXPORT_BYTES;
+/// Characters of the id of the installation that an imported run names as its own: an id has fewer.
+pub const INSTALLATION_CHARS: usize = 64;
 /// Characters of a path that the record of operators' commands keeps.
 pub const AUDIT_PATH_CHARS: usize = 256;
 /// Without a time, failures are counted over so many milliseconds: a day.

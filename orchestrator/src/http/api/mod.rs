@@ -18,6 +18,7 @@ mod flows;
 mod guard;
 mod hosts;
 mod idempotency;
+mod import;
 mod launches;
 pub mod limits;
 mod logs;

@@ -1,13 +1,15 @@
 //! The route table: built once, listed for the test that walks it.
 
+use super::limits::{BODY_BYTES, IMPORT_BYTES};
 use super::token::{self, TokenDigest};
 use super::{
-    approvals, audit, connections, dead, events, explain, export, flows, guard, hosts, idempotency, launches, logs, metrics, operators,
-    releases, resources, runs, runs_control, runs_create, runs_failures, runs_fork, runs_history, runs_tokens, schedules, secrets, status,
-    waits,
+    approvals, audit, connections, dead, events, explain, export, flows, guard, hosts, idempotency, import, launches, logs, metrics,
+    operators, releases, resources, runs, runs_control, runs_create, runs_failures, runs_fork, runs_history, runs_tokens, schedules,
+    secrets, status, waits,
 };
 use crate::app::App;
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::handler::Handler;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodRouter, delete, get, post};
@@ -63,6 +65,7 @@ pub(super) fn table(api: Api) -> (Router, Vec<(&'static str, &'static str)>) {
     table.post("/v1/events", events::publish);
     table.get("/v1/runs", runs::list);
     table.post("/v1/runs", runs_create::create);
+    table.post_up_to(IMPORT_BYTES, "/v1/runs/import", import::take);
     table.post("/v1/launches", launches::create);
     table.get("/v1/runs/{id}", runs::show);
     table.get("/v1/runs/{id}/steps", runs::steps);
@@ -126,7 +129,17 @@ impl Table {
     }
 
     fn post<H: Handler<T, Api>, T: 'static>(&mut self, path: &'static str, handler: H) {
-        self.add("POST", path, post(handler).layer(from_fn_with_state(self.api.clone(), idempotency::once)));
+        self.post_up_to(BODY_BYTES, path, handler);
+    }
+
+    /// For bodies that are larger or smaller than the usual.
+    fn post_up_to<H: Handler<T, Api>, T: 'static>(&mut self, bytes: usize, path: &'static str, handler: H) {
+        let route: MethodRouter<Api> = post(handler).layer(from_fn_with_state(self.once(bytes), idempotency::once));
+        self.add("POST", path, route.layer(DefaultBodyLimit::max(bytes)));
+    }
+
+    fn once(&self, bytes: usize) -> idempotency::Bounded {
+        idempotency::Bounded { api: self.api.clone(), bytes }
     }
 
     /// For answers that carry a secret: nothing of them may be kept.
@@ -135,7 +148,7 @@ impl Table {
     }
 
     fn delete<H: Handler<T, Api>, T: 'static>(&mut self, path: &'static str, handler: H) {
-        self.add("DELETE", path, delete(handler).layer(from_fn_with_state(self.api.clone(), idempotency::once)));
+        self.add("DELETE", path, delete(handler).layer(from_fn_with_state(self.once(BODY_BYTES), idempotency::once)));
     }
 
     fn add(&mut self, method: &'static str, path: &'static str, route: MethodRouter<Api>) {

@@ -124,6 +124,11 @@ ORDER BY run_no DESC LIMIT ?2;
 SELECT run_no, created_at FROM run WHERE run_no >= ?1 ORDER BY run_no LIMIT 1;
 -- name: newest
 SELECT max(run_no) FROM run;
+-- name: lowest
+SELECT min(run_no) FROM run;
+-- name: renumber
+-- Only for a row that nothing refers to yet.
+UPDATE run SET run_no = ?2 WHERE run_no = ?1;
 -- name: running_of_limit
 -- Runs that have started and hold a place of a limit, counted up to a bound.
 SELECT count(*) FROM (SELECT 1 FROM run WHERE limit_key = ?1 AND place = 1 LIMIT ?2);

@@ -21,6 +21,7 @@ mod deliver;
 mod due;
 mod flows;
 mod hosts;
+mod import;
 mod lists;
 mod operations;
 mod reads;
@@ -86,4 +87,5 @@ pub async fn run_all(fresh: impl AsyncFn() -> Arc<dyn Store>) {
     resources::all(fresh).await;
     triggers::all(fresh).await;
     operations::all(fresh).await;
+    import::all(fresh).await;
 }

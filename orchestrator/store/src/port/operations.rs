@@ -1,6 +1,7 @@
 //! What operators ask and do: status, failures, retention, export.
 
 use super::Fut;
+use crate::import::Import;
 use crate::model::operations::{ActionRow, AskedAfter, AskedStep, AttemptCount, Backlog};
 use sortie_core::ids::{Ms, RunId, WaitId};
 
@@ -23,4 +24,8 @@ pub trait Operations: Send + Sync {
     /// Delete a run that is over with everything of it; false where it is not there, is open, still owes something to a host or to
     /// its parent, or is needed by an open run: one that it has started, or one that was forked from it.
     fn delete_run(&self, run: &RunId) -> Fut<'_, bool>;
+    /// Write a run that is over, from a file of another store or of this one before it was deleted: bundle, events with their
+    /// digest, rows, callbacks. It is listed after all that were made here. `Conflict` where the run, or an attempt or a wait of
+    /// it, is here already.
+    fn import_run(&self, import: Import) -> Fut<'_, ()>;
 }

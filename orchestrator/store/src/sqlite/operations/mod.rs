@@ -2,9 +2,11 @@
 
 mod asked;
 mod delete;
+mod import;
 
 pub(super) use asked::{approval, asked};
 pub(super) use delete::delete_run;
+pub(super) use import::import_run;
 
 use super::codec::{Id, bad};
 use super::due;

@@ -1,5 +1,6 @@
 //! What operators ask and do: status, failures, retention, export.
 
+use crate::import::Import;
 use crate::model::operations::{ActionRow, AskedAfter, AskedStep, AttemptCount, Backlog};
 use crate::port::{Fut, Operations};
 use crate::sqlite::{SqliteStore, operations};
@@ -39,5 +40,9 @@ impl Operations for SqliteStore {
     fn delete_run(&self, run: &RunId) -> Fut<'_, bool> {
         let run = run.clone();
         self.write(move |db| Ok(operations::delete_run(db, &run)?))
+    }
+
+    fn import_run(&self, import: Import) -> Fut<'_, ()> {
+        self.write(move |db| operations::import_run(db, &import))
     }
 }
