@@ -40,6 +40,10 @@ fn text(data: &Value) -> String {
         }
     }
     out += &backlog(&data["backlog"]);
+    if any(&data["held_launches"]) {
+        let columns = [("HELD LAUNCHES", "launches"), ("FOR A SLOT OF", "text")];
+        out += &format!("\n{}", table::of(&data["held_launches"], &columns));
+    }
     if any(&data["oldest_waits"]) {
         let columns =
             [("OLDEST WAITS", "run"), ("FLOW", "flow"), ("STEP", "step"), ("KIND", "kind"), ("SINCE", "since"), ("UNTIL", "deadline_at")];
@@ -83,7 +87,9 @@ mod tests {
         let busy = text(&json!({
             "runs_by_state": { "waiting": 3, "dead": 2 }, "dead": 2, "parked": 0, "backlog": [{ "class": "launch", "due": 4, "late_ms": 90_000 }],
             "hosts_in_trouble": [{ "host": "vm\u{1b}[2J", "why": "full", "open": 2, "slots": 2 }],
+            "held_launches": [{ "on": "label:gpu", "text": "a host with the label gpu", "launches": 5 }],
         }));
+        assert!(busy.contains("FOR A SLOT OF") && busy.contains("a host with the label gpu"), "{busy}");
         assert!(
             busy.contains("2 dead letters") && busy.contains("4 launch (oldest 1 min late)") && busy.contains("HOST IN TROUBLE"),
             "{busy}"

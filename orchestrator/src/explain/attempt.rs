@@ -1,12 +1,14 @@
 //! What is known of a job on its host.
 
 use super::Facts;
+use super::places::slot;
 use super::words::{ago, span};
 use crate::clock::rfc3339;
 use serde::Serialize;
 use serde_json::Value;
 use sortie_core::state::AttemptState;
 use sortie_core::view::{Attempt, Step, StepKind};
+use sortie_store::model::HeldPlace;
 
 /// An attempt.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -35,6 +37,8 @@ pub struct AttemptFacts {
     pub report: Option<Value>,
     /// Why it is being ended early.
     pub stopping: Option<String>,
+    /// What its launch waits for, and its place, where it waits for a slot of a host.
+    pub slot: Option<HeldPlace>,
 }
 
 /// All that is known.
@@ -55,6 +59,7 @@ pub(super) fn of(facts: &Facts<'_>, step: &Step, row: &Attempt) -> AttemptFacts 
         clock_skew_ms: beat.map(|beat| beat.skew_ms),
         report: beat.map(|beat| beat.data.clone()).filter(|data| !data.is_null() && *data != Value::Object(serde_json::Map::new())),
         stopping: row.stopping.map(|reason| reason.as_str().to_owned()),
+        slot: facts.slots.get(&row.id).cloned(),
     }
 }
 
@@ -74,16 +79,15 @@ fn handed(facts: &Facts<'_>, row: &Attempt) -> (&'static str, String) {
 
 fn doing(facts: &Facts<'_>, step: &Step, row: &Attempt, silent_ms: Option<u64>) -> String {
     let host = row.handed.as_ref().map_or("its host", |handed| handed.host.as_str());
-    let full = facts.host_of(row).and_then(|(_, known)| known).is_some_and(super::HostFacts::is_full);
     let last = silent_ms.map_or_else(|| "nothing was heard of it so far".to_owned(), |ms| format!("last heard of {} ago", span(ms)));
+    if let Some(place) = facts.slots.get(&row.id) {
+        return slot(facts, place);
+    }
     match row.state {
-        AttemptState::Scheduled if row.handed.is_some() && full => {
-            format!("every slot of {host} is taken; it is launched when one becomes free.")
-        }
         AttemptState::Scheduled if row.handed.is_some() => {
             format!("{host} could not be reached; it is tried again until the launch limit of {}.", launch_limit(step))
         }
-        AttemptState::Scheduled => waits_for_host(facts),
+        AttemptState::Scheduled => "it is about to be launched.".to_owned(),
         AttemptState::Launching => format!("it is being launched on {host}, since {}.", ago(row.scheduled_at, facts.now)),
         AttemptState::LaunchUnknown => format!("the answer to its launch on {host} was lost; the host is asked whether it runs."),
         AttemptState::Launched => format!("{host} has started it; {last}."),
@@ -102,10 +106,4 @@ fn doing(facts: &Facts<'_>, step: &Step, row: &Attempt, silent_ms: Option<u64>) 
 
 fn launch_limit(step: &Step) -> String {
     if let StepKind::Job(job) = &step.kind { span(job.limits.launch_ms) } else { "its step".to_owned() }
-}
-
-/// No host is chosen: either it is about to be, or all are full.
-fn waits_for_host(facts: &Facts<'_>) -> String {
-    let full: Vec<&str> = facts.hosts.iter().filter(|(_, host)| host.is_full()).map(|(name, _)| name.as_str()).collect();
-    if full.is_empty() { "it is about to be launched.".to_owned() } else { format!("it waits for a free slot; full: {}.", full.join(", ")) }
 }

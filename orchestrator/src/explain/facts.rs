@@ -3,7 +3,7 @@
 use sortie_core::call::CallSpec;
 use sortie_core::ids::{AttemptId, Ms};
 use sortie_core::view::{Attempt, RunHead, Step};
-use sortie_store::model::{Beat, CallbackRow, Claim};
+use sortie_store::model::{Beat, CallbackRow, Claim, HeldPlace, QueuePlace};
 use std::collections::BTreeMap;
 
 /// The rows.
@@ -25,7 +25,9 @@ pub struct Facts<'a> {
     /// Hosts by name, with what is open on them.
     pub hosts: &'a BTreeMap<String, HostFacts>,
     /// Its place among those that wait for the same, where it is queued.
-    pub place: Option<Place>,
+    pub place: Option<&'a QueuePlace>,
+    /// What each of its launches that is held waits for.
+    pub slots: &'a BTreeMap<AttemptId, HeldPlace>,
     /// Who holds it and why, where somebody does: a sentence.
     pub held: Option<String>,
     /// Now.
@@ -46,31 +48,10 @@ pub struct Scheduled {
 pub struct HostFacts {
     /// Jobs that may run on it at once.
     pub slots: Option<u32>,
-    /// Attempts on it that are not over.
+    /// Attempts that hold a slot of it.
     pub open: u32,
     /// Its labels.
     pub labels: Vec<String>,
-}
-
-impl HostFacts {
-    /// Whether every slot is taken.
-    #[must_use]
-    pub fn is_full(&self) -> bool {
-        self.slots.is_some_and(|slots| self.open >= slots)
-    }
-}
-
-/// Where a queued run stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Place {
-    /// Runs with the same limit that have started and are not over.
-    pub running: usize,
-    /// Queued runs with the same limit that go first.
-    pub ahead: usize,
-    /// Open runs of older releases of its flow.
-    pub older: usize,
-    /// Whether there are more runs than were looked at, so that the numbers are at least so large.
-    pub at_least: bool,
 }
 
 impl Facts<'_> {

@@ -1,6 +1,7 @@
 //! The one sentence about a run.
 
 use super::Facts;
+use super::places::queue;
 use super::step::StepFacts;
 use super::words::{ago, count};
 use sortie_core::ids::Ms;
@@ -11,7 +12,7 @@ pub(super) fn of(facts: &Facts<'_>, steps: &[StepFacts]) -> String {
     let head = facts.head;
     let since = ago(since(facts), facts.now);
     match head.state {
-        RunState::Queued => queue(facts),
+        RunState::Queued => facts.place.map_or_else(|| "It is queued and about to start.".to_owned(), |place| queue(&head.plan, place)),
         RunState::Paused => format!("An operator paused it {since}; jobs that run go on, nothing new is started."),
         RunState::Parked => format!("Set aside {since} because {}; it waits for an operator.", because(facts)),
         RunState::Ending => ending(facts, steps),
@@ -56,27 +57,6 @@ fn ending(facts: &Facts<'_>, steps: &[StepFacts]) -> String {
         (0, Some(_)) => format!("It is ending as {how}; its on_exit runs."),
         (open, Some(_)) => format!("It is ending as {how}; its on_exit waits for {}.", count(open, "step")),
     }
-}
-
-/// What a queued run waits for, and its place.
-pub(super) fn queue(facts: &Facts<'_>) -> String {
-    let plan = &facts.head.plan;
-    let place = facts.place.unwrap_or_default();
-    let least = if place.at_least { "at least " } else { "" };
-    let mut parts = Vec::new();
-    if let Some(limit) = &plan.limit {
-        parts.push(format!(
-            "a place under the limit `{}` ({least}{} of {} taken); its place in the queue is {least}{}",
-            limit.key,
-            place.running,
-            limit.at_most,
-            place.ahead + 1
-        ));
-    }
-    if plan.after_older && place.older > 0 {
-        parts.push(format!("the end of {least}{} of an older release", count(place.older, "run")));
-    }
-    if parts.is_empty() { "It is queued and about to start.".to_owned() } else { format!("It is queued for {}.", parts.join(", and for ")) }
 }
 
 /// Since when the run has been in the state that the headline speaks of.

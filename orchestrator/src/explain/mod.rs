@@ -9,6 +9,7 @@ mod callbacks;
 mod facts;
 mod headline;
 mod next;
+mod places;
 mod step;
 mod text;
 mod waker;
@@ -18,14 +19,15 @@ mod words;
 mod tests;
 
 pub use advice::advice;
-pub use facts::{Facts, HostFacts, Place, Scheduled};
+pub use facts::{Facts, HostFacts, Scheduled};
+pub use places::{queue, target};
 pub use text::text;
 pub use words::span;
 
 use crate::clock::rfc3339;
 use crate::envelope::Next;
 use serde::Serialize;
-use sortie_core::state::RunState;
+use sortie_store::model::QueuePlace;
 
 /// What can be said about a run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -48,6 +50,8 @@ pub struct Explanation {
     pub held: Option<String>,
     /// What it is queued for.
     pub queue: Option<String>,
+    /// Its place there, as numbers.
+    pub queue_place: Option<QueuePlace>,
     /// Why it failed, or was set aside.
     pub failure: Option<Why>,
     /// Steps that are not answered, oldest first.
@@ -94,7 +98,8 @@ pub fn explain(facts: &Facts<'_>) -> Explanation {
         headline: headline::of(facts, &steps),
         since: rfc3339(headline::since(facts)),
         held: facts.held.clone(),
-        queue: (head.state == RunState::Queued).then(|| headline::queue(facts)),
+        queue: facts.place.map(|place| queue(&head.plan, place)),
+        queue_place: facts.place.cloned(),
         failure,
         next: next::commands(facts),
         callbacks: callbacks::of(facts),

@@ -28,6 +28,9 @@ pub(super) fn commands(facts: &Facts<'_>) -> Vec<Next> {
         RunState::TimedOut | RunState::Cancelled => next.push(Next::act(&["runs", "fork", run])),
         RunState::Succeeded => {}
         RunState::Queued | RunState::Running | RunState::Ending => {
+            if let Some(other) = facts.place.and_then(|place| place.running_run.as_ref()) {
+                next.push(Next::look(&["runs", "explain", other.as_str()]));
+            }
             facts.steps.iter().filter(|step| step.is_open()).for_each(|step| open(facts, run, step, &mut next));
         }
     }
@@ -89,6 +92,8 @@ fn open(facts: &Facts<'_>, run: &str, step: &Step, next: &mut Vec<Next>) {
         StepKind::Job(job) => {
             let row = job.attempt.as_ref().and_then(|id| facts.attempt(id));
             let Some(row) = row else { return };
+            let before = job.behind.iter().filter_map(|id| facts.attempt(id)).filter_map(|row| facts.host_of(row));
+            before.for_each(|(host, _)| next.push(Next::look(&["host", "test", host])));
             if !matches!(row.state, AttemptState::Scheduled) {
                 next.push(Next::look(&["runs", "logs", run, "--attempt", row.id.as_str()]));
             }

@@ -8,6 +8,9 @@ use crate::clock::rfc3339;
 use serde::Serialize;
 use sortie_core::call::{CallSpec, WaitAuth};
 use sortie_core::effect::{Timer, Work};
+use sortie_core::ids::AttemptId;
+use sortie_core::limits::REMINDERS;
+use sortie_core::state::AttemptState;
 use sortie_core::view::{ApprovalStep, Decision, JobStep, Step, StepKind, Tries};
 
 /// An open step.
@@ -29,6 +32,8 @@ pub struct StepFacts {
     pub deadline_at: String,
     /// Its newest attempt, where it is a job.
     pub attempt: Option<AttemptFacts>,
+    /// Attempts of earlier lives of the step that have to be over before that one is launched.
+    pub behind: Vec<AttemptFacts>,
 }
 
 /// The open steps, in call order.
@@ -62,7 +67,14 @@ fn one(facts: &Facts<'_>, step: &Step) -> StepFacts {
         since: scheduled.map(|scheduled| rfc3339(scheduled.at)),
         deadline_at: rfc3339(step.deadline_at),
         attempt,
+        behind: behind(facts, step),
     }
+}
+
+/// What the newest attempt of a job waits behind.
+fn behind(facts: &Facts<'_>, step: &Step) -> Vec<AttemptFacts> {
+    let StepKind::Job(job) = &step.kind else { return Vec::new() };
+    job.behind.iter().filter_map(|id| facts.attempt(id)).map(|row| attempt::of(facts, step, row)).collect()
 }
 
 fn job_words(
@@ -90,10 +102,22 @@ fn job_words(
     match row {
         Some(row) => {
             let known = attempt::of(facts, step, row);
-            (id, format!("attempt {} of the job{command}: {}", row.number, known.doing), Some(known))
+            let doing = if job.behind.is_empty() || row.state != AttemptState::Scheduled { known.doing.clone() } else { after(facts, job) };
+            (id, format!("attempt {} of the job{command}: {doing}", row.number), Some(known))
         }
         None => (id, format!("the job{command} is about to be launched."), None),
     }
+}
+
+/// It is launched when attempts of earlier lives of its step are over: two must not run at once.
+fn after(facts: &Facts<'_>, job: &JobStep) -> String {
+    let one = |id: &AttemptId| {
+        let host = facts.attempt(id).and_then(|row| facts.host_of(row)).map(|(host, _)| format!(" on {host}"));
+        format!("{id}{}", host.unwrap_or_default())
+    };
+    let names: Vec<String> = job.behind.iter().map(one).collect();
+    let are = if names.len() == 1 { "is" } else { "are" };
+    format!("it is launched when {}, of an earlier life of the step, {are} over.", names.join(" and "))
 }
 
 fn wait_words(facts: &Facts<'_>, step: &Step, scheduled: Option<&Scheduled>) -> String {
@@ -119,15 +143,31 @@ fn approval_words(facts: &Facts<'_>, step: &Step, approval: &ApprovalStep, sched
     };
     let approved = approval.votes.iter().filter(|vote| vote.decision == Decision::Approve).count();
     let who = if approval.approvers.is_empty() { "any operator".to_owned() } else { approval.approvers.join(", ") };
-    let reminded = if approval.reminded == 0 { String::new() } else { format!(" {} sent.", count(approval.reminded as usize, "reminder")) };
+    let reminded = reminders(facts, step, approval);
     format!("people decide about {title}: {approved} of {} approved, by {who}, until {}.{reminded}", approval.quorum, until(facts, step))
+}
+
+/// Reminders so far, and the next one, where there will be one.
+fn reminders(facts: &Facts<'_>, step: &Step, approval: &ApprovalStep) -> String {
+    let next = approval.remind_at.filter(|at| approval.reminded < REMINDERS && *at < step.deadline_at).map(|at| ahead(at, facts.now));
+    let sent = count(approval.reminded as usize, "reminder");
+    match (approval.reminded, next) {
+        (0, None) => String::new(),
+        (0, Some(next)) => format!(" A reminder is due {next}."),
+        (_, None) => format!(" {sent} sent."),
+        (_, Some(next)) => format!(" {sent} sent, the next one is due {next}."),
+    }
 }
 
 fn tries_words(facts: &Facts<'_>, what: &str, tries: &Tries) -> String {
     match tries.retry_at {
         Some(at) => format!("{what}; try {} failed, the next one is due {}.", tries.number, ahead(at, facts.now)),
+        None if tries.under_way => format!(
+            "{what}; try {} is under way. Should the server end before it does, it is made again with the same idempotency key.",
+            tries.number
+        ),
         None if tries.number == 0 => format!("{what}; the first try is about to be made."),
-        None => format!("{what}; try {} is under way.", tries.number),
+        None => format!("{what}; try {} is about to be made.", tries.number + 1),
     }
 }
 

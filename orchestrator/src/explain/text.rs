@@ -44,5 +44,8 @@ fn step_text(step: &StepFacts) -> String {
             out += &format!("\n      its host's clock is {} ms {}", skew.abs(), if skew > 0 { "behind" } else { "ahead" });
         }
     }
+    for before in &step.behind {
+        out += &format!("\n      behind {} on {}: {}", before.id, before.host.as_deref().unwrap_or("no host"), before.doing);
+    }
     out
 }

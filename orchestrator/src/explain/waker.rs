@@ -1,6 +1,7 @@
 //! Who or what moves the run on: its next waker, and what there should be but is not.
 
 use super::Facts;
+use super::places::target;
 use super::words::ahead;
 use crate::clock::rfc3339;
 use serde::Serialize;
@@ -13,7 +14,7 @@ use sortie_store::model::Claim;
 /// What moves the run on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Waker {
-    /// `operator`, `room`, `advance`, `launch`, `probe`, `stop`, `retry`, `try`, `child`, `event`, `start`, or the name of a timer.
+    /// `operator`, `room`, `slot`, `advance`, `launch`, `probe`, `stop`, `retry`, `try`, `child`, `event`, `start`, or the name of a timer.
     pub kind: String,
     /// What it is about: a step's name, an attempt.
     pub about: Option<String>,
@@ -33,18 +34,30 @@ pub(super) fn next(facts: &Facts<'_>) -> Option<Waker> {
         _ => facts
             .due
             .iter()
-            .filter(|claim| moves(&claim.work))
+            .filter(|claim| moves(&claim.work) && !is_held(facts, &claim.work))
             .min_by_key(|claim| claim.due_at)
             .map(|claim| of_work(facts, claim))
-            .or_else(|| room(facts)),
+            .or_else(|| room(facts))
+            .or_else(|| slot(facts)),
     }
 }
 
 /// A queued run is started by the end of another one.
 fn room(facts: &Facts<'_>) -> Option<Waker> {
-    let place =
-        facts.place.filter(|place| facts.head.state == RunState::Queued && (place.running > 0 || place.ahead > 0 || place.older > 0));
+    let place = facts.place.filter(|place| place.running > 0 || place.place > 1 || place.older);
     place.map(|_| Waker { kind: "room".to_owned(), about: None, at: None, text: "the end of a run that it waits for".to_owned() })
+}
+
+/// A launch that waits for a slot: nobody knows when it is due.
+fn is_held(facts: &Facts<'_>, work: &Work) -> bool {
+    matches!(work, Work::Launch(id) if facts.slots.contains_key(id))
+}
+
+/// A held launch is let go by the end of another job.
+fn slot(facts: &Facts<'_>) -> Option<Waker> {
+    let (id, place) = facts.slots.iter().min_by_key(|(_, place)| place.place)?;
+    let text = format!("the end of a job that holds a slot of {}", target(&place.on));
+    Some(Waker { kind: "slot".to_owned(), about: Some(id.to_string()), at: None, text })
 }
 
 /// Whether work moves the run on, instead of telling somebody about it.

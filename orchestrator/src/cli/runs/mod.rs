@@ -217,6 +217,7 @@ pub fn run_text(run: &Value) -> String {
             ("changed", "updated_at"),
             ("deadline", "deadline_at"),
             ("by", "actor"),
+            ("queue", "queue.text"),
             ("input", "input"),
             ("value", "value"),
         ],
@@ -240,6 +241,10 @@ pub fn run_text(run: &Value) -> String {
         let columns =
             [("ATTEMPT", "id"), ("CALL", "call"), ("NUMBER", "number"), ("STATE", "state"), ("HOST", "host"), ("STOPPING", "stopping")];
         text += &format!("\n{}", table::of(&run["attempts"], &columns));
+    }
+    if any("held_launches") {
+        let columns = [("HELD LAUNCH", "attempt"), ("FOR A SLOT OF", "text"), ("PLACE", "place")];
+        text += &format!("\n{}", table::of(&run["held_launches"], &columns));
     }
     if any("due") {
         text += &format!("\n{}", table::of(&run["due"], &[("WAITS FOR", "what"), ("OF", "subject"), ("UNTIL", "due_at")]));

@@ -1,10 +1,9 @@
-//! Runs that wait for jobs, and for their place.
+//! Runs that wait for jobs.
 
 use super::world::{MIN, NOW, World, says};
-use crate::explain::{HostFacts, Place, text};
+use crate::explain::text;
 use serde_json::json;
 use sortie_core::effect::{Timer, Work};
-use sortie_core::plan::{RunLimit, WhenFull};
 use sortie_core::state::{AttemptState, RunState, StopReason};
 use sortie_core::view::StepKind;
 
@@ -64,17 +63,6 @@ fn a_host_that_is_away_is_named_with_the_limit() {
 }
 
 #[test]
-fn full_hosts_are_named_as_what_the_job_waits_for() {
-    let mut world = World::new(RunState::Running);
-    let attempt = world.job(AttemptState::Scheduled);
-    world.hosts.insert("vm".to_owned(), HostFacts { slots: Some(2), open: 2, labels: Vec::new() });
-    world.put(Work::Launch(attempt), NOW + 60_000);
-    assert!(world.explained().headline.contains("waits for a free slot; full: vm"));
-    world.hosts.insert("vm".to_owned(), HostFacts { slots: Some(2), open: 1, labels: Vec::new() });
-    assert!(world.explained().headline.contains("about to be launched"));
-}
-
-#[test]
 fn a_suspect_job_says_how_long_it_is_silent() {
     let mut world = World::new(RunState::Running);
     let attempt = world.job(AttemptState::Suspect);
@@ -116,42 +104,6 @@ fn a_skewed_clock_of_a_host_is_shown() {
     world.beat(&attempt, 1_000, json!({}));
     world.beats.get_mut(&attempt).unwrap().skew_ms = 90_000;
     assert!(text(&world.explained()).contains("90000 ms behind"));
-}
-
-#[test]
-fn a_queued_run_says_what_for_and_its_place() {
-    let mut world = World::new(RunState::Queued);
-    world.due.clear();
-    world.head.plan.limit = Some(RunLimit { key: "fix:acme".to_owned(), at_most: 1, full: WhenFull::Queue });
-    world.place = Some(Place { running: 1, ahead: 2, older: 0, at_least: false });
-    let explained = world.explained();
-    assert!(
-        explained.headline.contains("`fix:acme` (1 of 1 taken)") && explained.headline.contains("place in the queue is 3"),
-        "{}",
-        explained.headline
-    );
-    assert_eq!(explained.waker.as_ref().unwrap().kind, "room");
-    assert!(explained.defects.is_empty());
-}
-
-#[test]
-fn a_queued_run_that_nothing_lets_in_is_a_defect() {
-    let mut world = World::new(RunState::Queued);
-    world.due.clear();
-    world.head.plan.limit = Some(RunLimit { key: "fix".to_owned(), at_most: 1, full: WhenFull::Queue });
-    world.place = Some(Place::default());
-    assert_eq!(world.explained().defects.len(), 1);
-    world.put(Work::Start, NOW);
-    assert!(world.explained().defects.is_empty());
-}
-
-#[test]
-fn a_drained_run_waits_for_older_releases() {
-    let mut world = World::new(RunState::Queued);
-    world.due.clear();
-    world.head.plan.after_older = true;
-    world.place = Some(Place { older: 2, ..Place::default() });
-    assert!(world.explained().headline.contains("the end of 2 runs of an older release"));
 }
 
 #[test]

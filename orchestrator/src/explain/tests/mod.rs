@@ -3,4 +3,5 @@
 mod ended;
 mod jobs;
 mod people;
+mod places;
 mod world;

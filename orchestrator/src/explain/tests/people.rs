@@ -64,6 +64,46 @@ fn an_approval_says_who_decides_and_who_has() {
 }
 
 #[test]
+fn an_approval_says_when_its_next_reminder_is_due_unless_there_is_none() {
+    let words = |reminded, remind_at| {
+        let mut world = World::new(RunState::Running);
+        let kind = StepKind::Approval(ApprovalStep {
+            id: wait_id(),
+            revision: 1,
+            approvers: Vec::new(),
+            quorum: 1,
+            comment_required: false,
+            remind_ms: Some(600_000),
+            remind_at: Some(remind_at),
+            escalate: None,
+            notify: None,
+            reminded,
+            votes: Vec::new(),
+        });
+        world.step("merge", kind, json!({ "approval": { "title": "Merge?", "quorum": 1 } }));
+        world.explained().headline
+    };
+    assert!(words(0, NOW + 10 * MIN).contains("A reminder is due in 10 min."), "{}", words(0, NOW + 10 * MIN));
+    assert!(words(2, NOW + 10 * MIN).contains("2 reminders sent, the next one is due in 10 min."), "{}", words(2, NOW + 10 * MIN));
+    assert!(!words(2, NOW + 40 * MIN).contains("next one"), "it would come after the deadline");
+    assert!(!words(sortie_core::limits::REMINDERS, NOW + MIN).contains("next one"), "there are no more");
+}
+
+#[test]
+fn a_try_says_whether_it_is_under_way_or_about_to_be_made() {
+    let words = |number, under_way| {
+        let mut world = World::new(RunState::Running);
+        let tries = Tries { number, used: 0, retry: RetryPolicy::default(), retry_at: None, since: NOW, base: 1, under_way };
+        let call = world.step("post", StepKind::Http(tries), json!({ "http": { "method": "POST", "url": "https://a.example" } }));
+        world.put(Work::Try(call), NOW);
+        world.explained().headline
+    };
+    assert!(words(0, false).contains("the first try is about to be made"));
+    assert!(words(2, true).contains("try 2 is under way") && words(2, true).contains("same idempotency key"));
+    assert!(words(2, false).contains("try 3 is about to be made"));
+}
+
+#[test]
 fn a_sleep_ends_by_itself() {
     let mut world = World::new(RunState::Running);
     world.step("rest", StepKind::Sleep {}, json!({ "sleep": { "duration_ms": 1 } }));

@@ -1,6 +1,6 @@
 //! A run to be explained, changed by each test.
 
-use crate::explain::{Explanation, Facts, HostFacts, Place, Scheduled, explain};
+use crate::explain::{Explanation, Facts, HostFacts, Scheduled, explain};
 use serde_json::{Value, json};
 use sortie_core::call::{CallSpec, RetryPolicy};
 use sortie_core::effect::{Timer, Work};
@@ -9,7 +9,7 @@ use sortie_core::ids::{AttemptId, Entropy, Ms, RunId, WaitId};
 use sortie_core::plan::RunPlan;
 use sortie_core::state::{AttemptState, RunState};
 use sortie_core::view::{Attempt, Handed, JobLimits, JobStep, RunHead, Step, StepKind};
-use sortie_store::model::{Beat, CallbackRow, Claim};
+use sortie_store::model::{Beat, CallbackRow, Claim, HeldPlace, QueuePlace};
 use std::collections::BTreeMap;
 
 /// Now, in every test.
@@ -26,7 +26,8 @@ pub(super) struct World {
     pub(super) callbacks: Vec<CallbackRow>,
     pub(super) specs: BTreeMap<u32, Scheduled>,
     pub(super) hosts: BTreeMap<String, HostFacts>,
-    pub(super) place: Option<Place>,
+    pub(super) place: Option<QueuePlace>,
+    pub(super) slots: BTreeMap<AttemptId, HeldPlace>,
     pub(super) held: Option<String>,
 }
 
@@ -79,6 +80,7 @@ impl World {
             specs: BTreeMap::new(),
             hosts: BTreeMap::new(),
             place: None,
+            slots: BTreeMap::new(),
             held: None,
         };
         if !state.is_over() {
@@ -179,7 +181,8 @@ impl World {
             callbacks: &self.callbacks,
             specs: &self.specs,
             hosts: &self.hosts,
-            place: self.place,
+            place: self.place.as_ref(),
+            slots: &self.slots,
             held: self.held.clone(),
             now: NOW,
         })

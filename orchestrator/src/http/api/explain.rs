@@ -1,17 +1,18 @@
 //! `GET /v1/runs/{id}/explain`: what a run is doing, or why it stopped, in plain words.
 
 use super::answer::Answer;
-use super::limits::{HELD_EVENTS, PLACE_RUNS};
+use super::limits::HELD_EVENTS;
+use super::places::Places;
 use super::routes::Api;
 use super::run_ids;
 use crate::envelope::{Problem, Success};
 use crate::error_code::ErrorCode;
-use crate::explain::{Facts, HostFacts, Place, Scheduled, explain, text};
+use crate::explain::{Facts, HostFacts, Scheduled, explain, text};
 use axum::extract::{Path, State};
 use sortie_core::event::EventBody;
+use sortie_core::host::Host;
 use sortie_core::state::RunState;
 use sortie_core::view::{RunHead, Step};
-use sortie_store::model::RunFilter;
 use std::collections::BTreeMap;
 
 /// Explain it. `data.text` is the same for people.
@@ -22,7 +23,7 @@ pub(super) async fn show(State(api): State<Api>, Path(id): Path<String>) -> Answ
     let (beats, callbacks) = (store.beats(&head.id).await?, store.callbacks(&head.id).await?);
     let specs = specs(&api, &head, &steps).await?;
     let hosts = hosts(&api).await?;
-    let place = if head.state == RunState::Queued { Some(place(&api, &head).await?) } else { None };
+    let places = Places::read(&api, &head, &due).await?;
     let explained = explain(&Facts {
         head: &head,
         steps: &steps,
@@ -32,7 +33,8 @@ pub(super) async fn show(State(api): State<Api>, Path(id): Path<String>) -> Answ
         callbacks: &callbacks,
         specs: &specs,
         hosts: &hosts,
-        place,
+        place: places.queue.as_ref(),
+        slots: &places.slots,
         held: held(&api, &head).await?,
         now: api.app.clock.now(),
     });
@@ -61,55 +63,14 @@ async fn specs(api: &Api, head: &RunHead, steps: &[Step]) -> Result<BTreeMap<u32
     Ok(specs)
 }
 
-/// Hosts, and what is open on them.
+/// Hosts, and how many slots of each are taken.
 async fn hosts(api: &Api) -> Result<BTreeMap<String, HostFacts>, Problem> {
-    let mut hosts: BTreeMap<String, HostFacts> = BTreeMap::new();
-    for host in api.app.store.hosts().await? {
-        hosts.insert(host.name, HostFacts { slots: host.slots, open: 0, labels: host.labels });
-    }
-    for (_, attempt) in api.app.store.open_attempts().await? {
-        if let Some(host) = attempt.handed.as_ref().and_then(|handed| hosts.get_mut(&handed.host)) {
-            host.open += 1;
-        }
-    }
-    Ok(hosts)
-}
-
-/// Where a queued run stands: counted over the newest runs of its flow that are not over.
-async fn place(api: &Api, head: &RunHead) -> Result<Place, Problem> {
-    let mut place = Place::default();
-    let key = head.plan.limit.as_ref().map(|limit| limit.key.as_str());
-    for state in [RunState::Queued, RunState::Running, RunState::Ending, RunState::Paused, RunState::Parked] {
-        // `running` is two shown states: ready and waiting.
-        let shown: &[&str] = if state == RunState::Running { &["running", "waiting"] } else { &[state.as_str()] };
-        for word in shown {
-            let filter =
-                RunFilter { flow: Some(head.flow.clone()), state: Some((*word).to_owned()), limit: PLACE_RUNS, ..RunFilter::default() };
-            let rows = api.app.store.runs(filter).await?;
-            place.at_least |= rows.len() == PLACE_RUNS;
-            rows.iter().for_each(|row| count(&mut place, head, key, &row.head));
-        }
-    }
-    Ok(place)
-}
-
-fn count(place: &mut Place, head: &RunHead, key: Option<&str>, other: &RunHead) {
-    if other.id == head.id {
-        return;
-    }
-    let queued = other.state == RunState::Queued || other.held.is_some_and(|held| held.from == RunState::Queued);
-    if other.release < head.release && !queued {
-        place.older += 1;
-    }
-    if key.is_none() || other.plan.limit.as_ref().map(|limit| limit.key.as_str()) != key {
-        return;
-    }
-    let first = (std::cmp::Reverse(other.plan.priority), other.created_at, &other.id);
-    match queued {
-        false => place.running += 1,
-        true if first < (std::cmp::Reverse(head.plan.priority), head.created_at, &head.id) => place.ahead += 1,
-        true => {}
-    }
+    let (hosts, loads) = (api.app.store.hosts().await?, api.app.store.host_loads().await?);
+    let one = |host: Host| {
+        let open = loads.get(&host.name).copied().unwrap_or(0);
+        (host.name, HostFacts { slots: host.slots, open, labels: host.labels })
+    };
+    Ok(hosts.into_iter().map(one).collect())
 }
 
 /// Who paused it and why: looked for from the end of the history, where it stands.

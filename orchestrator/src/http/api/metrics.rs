@@ -8,6 +8,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderValue, Response, header};
 use axum::response::IntoResponse;
+use sortie_store::model::HeldCount;
 use std::fmt::Write;
 
 /// The figures.
@@ -50,12 +51,19 @@ fn render(overview: &Overview) -> String {
     family(&mut out, "sortie_backlog", "gauge", "Work that is due and that nobody is doing.", due);
     let late = overview.backlog.iter().map(|row| (class(row.class), row.oldest_at.map_or(0.0, |at| seconds(now - at))));
     family(&mut out, "sortie_due_lateness_seconds", "gauge", "How late the oldest of it is.", late);
+    family(&mut out, "sortie_held_launches", "gauge", "Launches that wait for a slot, by host or label.", overview.held.iter().map(held));
     let late = overview.schedules.iter().min().map_or(0.0, |at| seconds(now - at));
     family(&mut out, "sortie_schedule_lateness_seconds", "gauge", "How late the latest schedule is.", [(vec![], late)]);
     hosts(&mut out, &overview.hosts());
     let callbacks = counters::callbacks().map(|(outcome, count)| (vec![("outcome", outcome.as_str())], float(count)));
     family(&mut out, "sortie_callbacks_total", "counter", "Callbacks by what became of them, since the start.", callbacks);
     out
+}
+
+/// What it waits for is its label: `host`, or `label`.
+fn held(row: &HeldCount) -> Sample<'_> {
+    let (kind, name) = row.on.split_once(':').unwrap_or(("name", &row.on));
+    (vec![(if kind == "label" { "label" } else { "host" }, name)], float(row.launches))
 }
 
 fn hosts(out: &mut String, hosts: &[Trouble]) {
@@ -112,6 +120,8 @@ mod tests {
             "sortie_stuck_launch_oldest_seconds 10000",
             "sortie_backlog{class=\"launch\"} 3",
             "sortie_due_lateness_seconds{class=\"launch\"} 1",
+            "sortie_held_launches{host=\"vm\"} 3",
+            "sortie_held_launches{label=\"gpu\"} 1",
             "sortie_schedule_lateness_seconds 60",
             "sortie_host_open_attempts{host=\"vm\"} 1",
             "sortie_host_slots{host=\"vm\"} 2",

@@ -25,6 +25,7 @@ mod logs;
 mod metrics;
 mod operators;
 mod overview;
+mod places;
 mod releases;
 mod request;
 mod resources;

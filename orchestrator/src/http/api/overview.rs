@@ -8,8 +8,8 @@ use sortie_core::effect::WorkClass;
 use sortie_core::host::Host;
 use sortie_core::ids::Ms;
 use sortie_core::state::AttemptState;
-use sortie_store::model::RunCount;
-use sortie_store::model::operations::{AskedStep, AttemptCount, Backlog};
+use sortie_store::model::operations::{AttemptCount, Backlog};
+use sortie_store::model::{HeldCount, OpenWait, RunCount};
 use std::collections::BTreeMap;
 
 /// The reading.
@@ -19,10 +19,12 @@ pub(super) struct Overview {
     pub(super) backlog: Vec<Backlog>,
     pub(super) attempts: Vec<AttemptCount>,
     pub(super) hosts: Vec<Host>,
-    /// Of the oldest runs that wait for somebody outside.
-    pub(super) waits: Vec<AskedStep>,
-    /// Of the oldest runs that wait for people.
-    pub(super) approvals: Vec<AskedStep>,
+    /// How many attempts hold a slot of each host.
+    pub(super) loads: BTreeMap<String, u32>,
+    /// Launches that wait for a slot, by host or label.
+    pub(super) held: Vec<HeldCount>,
+    /// Steps that have waited the longest for people or other systems, the oldest first.
+    pub(super) waits: Vec<OpenWait>,
     /// When each schedule that is due should have been looked at.
     pub(super) schedules: Vec<Ms>,
 }
@@ -72,8 +74,9 @@ impl Overview {
             backlog: store.backlog(now).await?,
             attempts: store.attempt_counts().await?,
             hosts: store.hosts().await?,
-            waits: store.asked("wait", None, OLDEST_SHOWN).await?,
-            approvals: store.asked("approval", None, OLDEST_SHOWN).await?,
+            loads: store.host_loads().await?,
+            held: store.held_counts().await?,
+            waits: store.oldest_waits(OLDEST_SHOWN).await?,
             schedules: due.iter().filter_map(|schedule| schedule.next).collect(),
         })
     }
@@ -103,7 +106,7 @@ impl Overview {
             let sum = |wanted: &dyn Fn(&AttemptCount) -> bool| mine.iter().filter(|count| wanted(count)).map(|count| count.attempts).sum();
             Trouble {
                 host: host.name.clone(),
-                open: sum(&|count| count.state != AttemptState::Scheduled),
+                open: self.loads.get(&host.name).copied().map_or(0, u64::from),
                 slots: host.slots,
                 unheard: sum(&|count| matches!(count.state, AttemptState::Suspect | AttemptState::LaunchUnknown)),
                 debts: sum(&|count| count.debt),
@@ -115,7 +118,7 @@ impl Overview {
 
     /// Since when somebody has been waited for.
     pub(super) fn oldest_wait(&self) -> Option<Ms> {
-        self.waits.iter().chain(&self.approvals).map(|asked| asked.scheduled_at).min()
+        self.waits.iter().map(|wait| wait.since).min()
     }
 }
 
@@ -147,15 +150,19 @@ pub(super) mod tests {
             "name": "vm", "address": "127.0.0.1", "port": 22, "user": "root", "login": { "key": "" }, "host_keys": [], "state_root": "/x",
             "marker": "m", "labels": [], "slots": slots, "added_at": 0,
         });
+        let held = |on: &str, launches| HeldCount { on: on.to_owned(), launches };
+        let mut loads = BTreeMap::new();
+        attempts.iter().filter_map(|count| count.host.clone()).for_each(|host| *loads.entry(host).or_insert(0) += 1);
         let count = |flow: &str, state: &str, runs| RunCount { flow: flow.to_owned(), state: state.to_owned(), runs };
         Overview {
             now: 10_000_000,
             counts: vec![count("a", "waiting", 2), count("b", "waiting", 1), count("b", "dead", 4)],
             backlog: vec![Backlog { class: WorkClass::Launch, due: 3, oldest_at: Some(9_999_000) }],
+            loads,
             attempts,
             hosts: vec![serde_json::from_value(host).unwrap()],
+            held: vec![held("name:vm", 3), held("label:gpu", 1)],
             waits: Vec::new(),
-            approvals: Vec::new(),
             schedules: vec![9_940_000],
         }
     }

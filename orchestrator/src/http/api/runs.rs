@@ -2,6 +2,7 @@
 
 use super::answer::Answer;
 use super::limits::ANSWER_PAGE;
+use super::places::Places;
 use super::request::query;
 use super::routes::Api;
 use super::{export, run_ids, views};
@@ -140,7 +141,10 @@ pub(super) async fn show(State(api): State<Api>, Path(id): Path<String>, uri: Ur
     let mut view = views::run(&head);
     view["steps"] = steps.iter().map(views::step).collect();
     view["attempts"] = attempts.iter().map(views::attempt).collect();
-    view["due"] = due.iter().map(views::due).collect();
+    let places = Places::read(&api, &head, &due).await?;
+    view["due"] = due.iter().map(|claim| views::due(claim, places.holds(&claim.work))).collect();
+    view["queue"] = places.queue_view(&head);
+    view["held_launches"] = places.slots_view();
     let (input, actor) = created(&api, &head.id).await?;
     view["input"] = input;
     view["actor"] = actor;

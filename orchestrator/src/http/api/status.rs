@@ -5,9 +5,11 @@ use super::overview::{Overview, class_name};
 use super::routes::Api;
 use crate::clock::rfc3339;
 use crate::envelope::{Next, Success};
+use crate::explain::target;
 use axum::extract::State;
 use serde_json::{Value, json};
-use sortie_store::model::operations::{AskedStep, Backlog};
+use sortie_store::model::operations::Backlog;
+use sortie_store::model::{HeldCount, OpenWait};
 
 /// The server, in one look.
 pub(super) async fn show(State(api): State<Api>) -> Answer {
@@ -39,7 +41,8 @@ pub(super) async fn show(State(api): State<Api>) -> Answer {
         "dead": dead,
         "parked": parked,
         "backlog": overview.backlog.iter().map(|row| backlog(row, overview.now)).collect::<Value>(),
-        "oldest_waits": overview.waits.iter().chain(&overview.approvals).map(|asked| wait(asked, overview.now)).collect::<Value>(),
+        "oldest_waits": overview.waits.iter().map(|open| wait(open, overview.now)).collect::<Value>(),
+        "held_launches": overview.held.iter().map(held).collect::<Value>(),
         "stuck_launches": { "count": stuck, "since": stuck_since.map(rfc3339) },
         "schedules_due": { "count": overview.schedules.len(), "late_ms": late_ms },
         "hosts": hosts.len(),
@@ -49,11 +52,12 @@ pub(super) async fn show(State(api): State<Api>) -> Answer {
         "now": rfc3339(overview.now),
         "clock_jump_ms": app.clock.jump(),
     }));
+    let waits_for = |kind: &str| overview.waits.iter().any(|open| open.step.kind.as_str() == kind);
     for (there, next) in [
         (dead > 0, Next::look(&["dead", "list"])),
         (parked > 0, Next::look(&["runs", "list", "--state", "parked"])),
-        (!overview.approvals.is_empty(), Next::look(&["approval", "list"])),
-        (!overview.waits.is_empty(), Next::look(&["waits", "list"])),
+        (waits_for("approval"), Next::look(&["approval", "list"])),
+        (waits_for("wait"), Next::look(&["waits", "list"])),
     ] {
         if there {
             success = success.next(next);
@@ -69,14 +73,19 @@ fn backlog(row: &Backlog, now: i64) -> Value {
     json!({ "class": class_name(row.class), "due": row.due, "late_ms": row.oldest_at.map(|at| now - at) })
 }
 
-fn wait(asked: &AskedStep, now: i64) -> Value {
+/// Launches that wait for a slot of one host, or of any with a label.
+fn held(row: &HeldCount) -> Value {
+    json!({ "on": row.on, "text": target(&row.on), "launches": row.launches })
+}
+
+fn wait(open: &OpenWait, now: i64) -> Value {
     json!({
-        "run": asked.run,
-        "flow": asked.flow,
-        "step": asked.step.name,
-        "kind": asked.step.kind.as_str(),
-        "since": rfc3339(asked.scheduled_at),
-        "age_ms": now - asked.scheduled_at,
-        "deadline_at": rfc3339(asked.step.deadline_at),
+        "run": open.run,
+        "flow": open.flow,
+        "step": open.step.name,
+        "kind": open.step.kind.as_str(),
+        "since": rfc3339(open.since),
+        "age_ms": now - open.since,
+        "deadline_at": rfc3339(open.step.deadline_at),
     })
 }

@@ -95,9 +95,9 @@ pub fn handed(handed: &Handed) -> Value {
     })
 }
 
-/// What a run waits for: its due work.
+/// What a run waits for: its due work. Nobody knows when a launch that is held for a slot is due.
 #[must_use]
-pub fn due(claim: &Claim) -> Value {
+pub fn due(claim: &Claim, held: bool) -> Value {
     let (what, subject) = match &claim.work {
         Work::Advance => ("advance", None),
         Work::Launch(id) => ("launch", Some(id.to_string())),
@@ -123,7 +123,7 @@ pub fn due(claim: &Claim) -> Value {
         Work::Event(call) => ("event", Some(call.to_string())),
         Work::Notify { what, .. } => ("notify", Some(what.as_str().to_owned())),
     };
-    json!({ "what": what, "subject": subject, "due_at": rfc3339(claim.due_at) })
+    json!({ "what": what, "subject": subject, "due_at": (!held).then(|| rfc3339(claim.due_at)) })
 }
 
 /// An event of a history: `schemas/history.json` describes it.
