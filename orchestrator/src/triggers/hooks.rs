@@ -2,7 +2,7 @@
 
 use super::limits::{HOOK_KEPT_BYTES, HOOK_REPLAY_MS};
 use super::signatures;
-use super::start::{NewRun, Program, StartError, Started, Version, wish};
+use super::start::{NewRun, Program, StartError, Started, Version};
 use crate::driver::{Driver, entropy};
 use crate::failpoint;
 use serde_json::{Map, Value};
@@ -110,7 +110,7 @@ impl Driver {
         let trigger = format!("webhook:{}:{}", hook.name, delivered.id);
         let new = |run: RunId| NewRun { trigger: trigger.clone(), ..NewRun::manual(run, delivered.input.clone(), &actor) };
         // Judged before it is remembered: what cannot start a run may be sent again when the flow has learnt it.
-        let create = match wish(program.clone(), new(fresh.clone())) {
+        let create = match self.wish(program.clone(), new(fresh.clone())) {
             Ok(create) => create,
             Err(error) => return HookAnswer::Invalid(error.to_string()),
         };

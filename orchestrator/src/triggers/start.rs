@@ -10,7 +10,7 @@ use sortie_core::decide::{Refusal, Reply};
 use sortie_core::failure::{Failure, FailureKind};
 use sortie_core::ids::{Entropy, Ms, RunId};
 use sortie_core::input::{Create, Input, InputBody, Scope};
-use sortie_core::plan::{Fork, Parent, RunLimit, RunPlan};
+use sortie_core::plan::{Fork, NotifyRule, Parent, RunLimit, RunPlan};
 use sortie_flow::manifest::Manifest;
 use sortie_store::StoreError;
 use sortie_store::model::triggers::Handoff;
@@ -181,6 +181,14 @@ impl Driver {
         Ok(Program { flow: row.name, release, bundle, manifest, after_older })
     }
 
+    /// Check the input and settle the plan, with the installation's own rules for notices where the flow has none.
+    ///
+    /// # Errors
+    /// [`StartError::Input`].
+    pub fn wish(&self, program: Program, new: NewRun) -> Result<Create, StartError> {
+        wish(program, new, &self.parts().config.notify)
+    }
+
     /// Make a run.
     ///
     /// # Errors
@@ -194,10 +202,7 @@ impl Driver {
     /// # Errors
     /// [`StartError`]; [`StoreError::Fenced`] where the claim is not held any more.
     pub async fn start_run_while(&self, program: Program, new: NewRun, claim: Option<&Claim>) -> Result<Started, StartError> {
-        let mut create = wish(program, new)?;
-        if create.plan.notify.is_empty() {
-            create.plan.notify.clone_from(&self.parts().config.notify);
-        }
+        let create = self.wish(program, new)?;
         let run = create.run.clone();
         let delivered = match claim {
             None => self.deliver(Scope::New(run), InputBody::Create(create)).await,
@@ -222,11 +227,8 @@ impl Driver {
     }
 }
 
-/// Check the input and settle the plan.
-///
-/// # Errors
-/// [`StartError::Input`].
-pub fn wish(program: Program, new: NewRun) -> Result<Create, StartError> {
+/// As [`Driver::wish`], with these rules for a flow that has none.
+fn wish(program: Program, new: NewRun, notify: &[NotifyRule]) -> Result<Create, StartError> {
     let Program { flow, release, bundle, manifest, after_older } = program;
     let checked = manifest.check_input(&new.input);
     let input = checked.map_err(|wrong| StartError::Input { flow: flow.clone(), wrong, takes: json!(manifest.input) })?;
@@ -240,6 +242,7 @@ pub fn wish(program: Program, new: NewRun) -> Result<Create, StartError> {
         depth,
         forked_from: new.forked_from,
         trigger: new.trigger,
+        notify: if own.notify.is_empty() { notify.to_vec() } else { own.notify },
         ..own
     };
     Ok(Create { run: new.run, flow, release, bundle, input, actor: new.actor, plan })
@@ -271,17 +274,27 @@ mod tests {
     #[test]
     fn the_flows_own_limit_goes_before_that_of_a_schedule() {
         let new = || NewRun { limit: Some(limit("schedule")), ..NewRun::manual(derived_id(1, "i", &[]), Value::Null, "me") };
-        let plan = wish(program(None), new()).unwrap().plan;
+        let plan = wish(program(None), new(), &[]).unwrap().plan;
         assert_eq!((plan.limit.unwrap().key.as_str(), plan.after_older, plan.deadline_ms), ("schedule", true, 5));
         let own = Concurrency { at_most: 2, key: Vec::new(), full: WhenFull::Skip };
-        assert_eq!(wish(program(Some(own)), new()).unwrap().plan.limit.unwrap().key, "f");
+        assert_eq!(wish(program(Some(own)), new(), &[]).unwrap().plan.limit.unwrap().key, "f");
     }
 
     #[test]
     fn an_input_that_does_not_fit_makes_nothing() {
         let new = NewRun::manual(derived_id(1, "i", &[]), json!({"x": 1}), "me");
-        let error = wish(program(None), new).unwrap_err();
+        let error = wish(program(None), new, &[]).unwrap_err();
         assert!(matches!(&error, StartError::Input { wrong, .. } if wrong.contains('x')), "{error}");
         assert_eq!(error.failure().kind, FailureKind::Child);
+    }
+
+    #[test]
+    fn the_rules_of_the_installation_hold_where_the_flow_has_none() {
+        let rule = |to: &str| -> NotifyRule { serde_json::from_value(json!({ "on": ["failed"], "to": to })).unwrap() };
+        let new = || NewRun::manual(derived_id(1, "i", &[]), Value::Null, "webhook:h");
+        assert_eq!(wish(program(None), new(), &[rule("ops")]).unwrap().plan.notify, [rule("ops")]);
+        let mut own = program(None);
+        own.manifest.notify = vec![rule("own")];
+        assert_eq!(wish(own, new(), &[rule("ops")]).unwrap().plan.notify, [rule("own")]);
     }
 }
