@@ -16,10 +16,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use sortie_core::canonical;
 use sortie_core::event::EventBody;
-use sortie_core::failure::FailureKind;
 use sortie_core::ids::RunId;
 use sortie_core::plan::Fork;
-use sortie_core::view::{RunHead, Step};
+use sortie_core::view::RunHead;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -40,7 +39,7 @@ pub(super) async fn fork(State(api): State<Api>, caller: Caller, Path(id): Path<
     let head = run_ids::find(&api, &id).await?;
     let calls = match &asked.from {
         Some(step) => runs_control::step_named(&api, &head, step).await?.call - 1,
-        None => worth_keeping(&head, &api.app.store.steps(&head.id).await?),
+        None => worth_keeping(&head),
     };
     let version = match (asked.release, head.release) {
         (Some(number), _) => Version::Release(number),
@@ -70,15 +69,9 @@ pub(super) async fn fork(State(api): State<Api>, caller: Caller, Path(id): Path<
     Ok(Success::new(view).next(Next::look(&["runs", "watch", id])).next(Next::look(&["runs", "explain", id])))
 }
 
-/// Calls whose answers a fork may reuse where nobody says: all, but for the checked step that ended the run.
-fn worth_keeping(head: &RunHead, steps: &[Step]) -> u32 {
-    let failed = head.failure.as_ref().is_some_and(|failure| failure.kind == FailureKind::Check);
-    let before_end = |step: &&Step| step.completed_seq.is_some_and(|seq| head.ending_seq.is_none_or(|end| seq < end));
-    let last = steps.iter().filter(|step| !step.forgotten).filter(before_end).max_by_key(|step| step.completed_seq);
-    match last.filter(|_| failed) {
-        Some(step) => step.call - 1,
-        None => head.calls,
-    }
+/// Calls whose answers a fork may reuse where nobody says: those before the step whose failure ended the run, else all.
+fn worth_keeping(head: &RunHead) -> u32 {
+    head.failure.as_ref().and_then(|failure| failure.call).map_or(head.calls, |call| call.saturating_sub(1))
 }
 
 async fn input_of(api: &Api, head: &RunHead) -> Result<Value, Problem> {
@@ -94,5 +87,48 @@ fn skipped(head: &RunHead, running: Option<&RunId>) -> Problem {
     match running {
         Some(run) => problem.details(json!({ "running": run })).next(Next::look(&["runs", "explain", run.as_str()])),
         None => problem,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sortie_core::failure::{Failure, FailureKind};
+    use sortie_core::plan::RunPlan;
+    use sortie_core::state::RunState;
+
+    #[test]
+    fn a_fork_keeps_what_was_called_before_the_step_that_failed() {
+        let head = |failure| RunHead {
+            id: RunId::new(1, &sortie_core::ids::Entropy([1; 32]), 0),
+            flow: "f".to_owned(),
+            release: 1,
+            bundle: "0".repeat(64),
+            state: RunState::Failed,
+            seq: 9,
+            wake_seq: 9,
+            engine: 1,
+            plan: RunPlan::default(),
+            calls: 5,
+            open_steps: 0,
+            fence: 1,
+            ending: None,
+            ending_seq: None,
+            exit_from: None,
+            exit_over: true,
+            held: None,
+            logged: 0,
+            deadline_at: 9,
+            created_at: 1,
+            updated_at: 2,
+            failure,
+            advance_fence: 1,
+            evaluated_seq: 9,
+            crashes: 0,
+        };
+        let failed = |kind| Failure::new(kind, "why");
+        assert_eq!(worth_keeping(&head(Some(failed(FailureKind::Check).of_call(2)))), 1, "call 3 was answered after it, or beside it");
+        assert_eq!(worth_keeping(&head(Some(failed(FailureKind::FlowError)))), 5, "no step has failed");
+        assert_eq!(worth_keeping(&head(None)), 5);
     }
 }
