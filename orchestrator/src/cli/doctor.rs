@@ -18,7 +18,8 @@ use std::path::Path;
 use std::time::Duration;
 
 #[derive(Args)]
-#[command(after_help = "Exits with 1 where something blocks. Looks at modes, configuration, keys, server, public URL and hosts.
+#[command(after_help = "Exits with 1 where something blocks. Looks at modes, configuration, keys, server, public URL, hosts,
+and at the journals of the newest runs.
 
 Example:
   sortie doctor --json")]
@@ -225,7 +226,24 @@ async fn server(context: &Context, reach_hosts: bool, found: &mut Findings) {
             "reach their hosts: `sortie host test NAME`",
         );
     }
+    journals(&client, found).await;
     hosts(&client, reach_hosts, found).await;
+}
+
+/// Whether what is stored of the newest runs is what was written (F019).
+async fn journals(client: &Client, found: &mut Findings) {
+    let seen = match client.get("/v1/journals").await {
+        Ok(seen) => seen.data,
+        Err(problem) => return found.bad("journals", Level::Warning, problem.message, "try again"),
+    };
+    for run in seen["broken"].as_array().into_iter().flatten() {
+        let fix = "the disk or somebody changed the store: restore a backup, then run `sortie doctor` again";
+        found.bad("journals", Level::Blocked, table::cell(run, "message"), fix);
+    }
+    if seen["broken"].as_array().is_some_and(Vec::is_empty) {
+        let (runs, events) = (table::cell(&seen, "runs"), table::cell(&seen, "events"));
+        found.ok("journals", format!("{events} events of the newest {runs} runs are those that were appended"));
+    }
 }
 
 async fn hosts(client: &Client, reach: bool, found: &mut Findings) {

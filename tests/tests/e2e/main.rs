@@ -19,6 +19,7 @@ mod hooks;
 mod hostile_flows;
 mod hosts;
 mod import;
+mod journals;
 mod kills;
 mod machine;
 mod notices;

@@ -46,6 +46,10 @@ pub const OLDEST_SHOWN: usize = 5;
 pub const SCHEDULES_SHOWN: usize = 1_000;
 /// Bytes of a run that is exported: the largest history that a run can have, and its kept callbacks.
 pub const EXPORT_BYTES: usize = 256 << 20;
+/// Newest runs whose journals one request verifies.
+pub const JOURNAL_RUNS: usize = 1_000;
+/// Events after which it begins no other run: a second or two of a reader's time, and a command's answer is not waited for longer.
+pub const JOURNAL_EVENTS: u64 = 500_000;
 /// Bytes of a run that is imported: whatever can be exported.
 pub const IMPORT_BYTES: usize = EXPORT_BYTES;
 /// Characters of the id of the installation that an imported run names as its own: an id has fewer.

@@ -19,6 +19,7 @@ mod guard;
 mod hosts;
 mod idempotency;
 mod import;
+mod journals;
 mod launches;
 pub mod limits;
 mod logs;

@@ -3,9 +3,9 @@
 use super::limits::{BODY_BYTES, IMPORT_BYTES};
 use super::token::{self, TokenDigest};
 use super::{
-    approvals, audit, connections, dead, events, explain, export, flows, guard, hosts, idempotency, import, launches, logs, metrics,
-    operators, releases, resources, runs, runs_control, runs_create, runs_failures, runs_fork, runs_history, runs_tokens, schedules,
-    secrets, status, waits,
+    approvals, audit, connections, dead, events, explain, export, flows, guard, hosts, idempotency, import, journals, launches, logs,
+    metrics, operators, releases, resources, runs, runs_control, runs_create, runs_failures, runs_fork, runs_history, runs_tokens,
+    schedules, secrets, status, waits,
 };
 use crate::app::App;
 use axum::Router;
@@ -82,6 +82,7 @@ pub(super) fn table(api: Api) -> (Router, Vec<(&'static str, &'static str)>) {
     table.post("/v1/runs/{id}/retry", runs_control::retry);
     table.post("/v1/runs/{id}/fork", runs_fork::fork);
     table.post("/v1/attempts/{id}/adopt", runs_control::adopt);
+    table.get("/v1/journals", journals::verify);
     table.get("/v1/audit", audit::list);
     table.get("/v1/failures", runs_failures::counts);
     table.get("/v1/dead", dead::list);
