@@ -159,7 +159,11 @@ fn a_release_that_supersedes_cancels_the_others_and_one_that_drains_waits_for_th
     assert!(differs["files"][0]["diff"].as_str().unwrap().contains("+flow(name = \"waits\", description = \"Waits\""), "{differs:#}");
     let _ = it.cli(&["flow", "release", "waits", "--handoff", "drain"]).data();
     let waiting = Run::start(&it, "waits", &json!({ "key": "new" }));
-    assert_eq!(waiting.shown(&it)["state"], "queued", "it waits for the run of the release before");
+    let shown = waiting.shown(&it);
+    assert_eq!(shown["state"], "queued", "it waits for the run of the release before");
+    assert_eq!(shown["queue"]["older_release_open"], true, "{shown:#}");
+    let actions = it.cli(&["audit", "--limit", "5"]).data()["actions"].clone();
+    assert!(actions.as_array().unwrap().iter().any(|row| row["outcome"] == "done" && row["actor"] == "operator"), "{actions:#}");
     let _ = publish(&it, "old", "o", "1");
     assert_eq!(old.ended(&it)["state"], "succeeded");
     let _ = waiting.event(&it, "step_scheduled");
