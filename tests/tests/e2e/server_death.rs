@@ -1,6 +1,7 @@
 //! The server dies: while a job runs, and at every step of the effect chain. The run ends once, the job was started once.
 
 use serde_json::json;
+use sortie_tests::run::Run;
 use sortie_tests::world::World;
 use sortie_tests::{limits, wait};
 
@@ -46,6 +47,17 @@ fn way(point: &str) -> Way {
     }
 }
 
+/// Start the run under a key; `None` where the server died before it could answer.
+fn ask(world: &World, key: &str, script: &str) -> Option<Run> {
+    let script = world.recorder.script(key) + script;
+    let input = json!({ "host": "vm", "script": script, "timeout": "5m", "started": "2m", "attempts": 1 }).to_string();
+    let answer = world.it.cli(&["run", "one-job", "--input", &input, "--idempotency-key", key]);
+    if answer.code == 7 {
+        return None;
+    }
+    Some(Run { id: answer.data()["id"].as_str().unwrap().to_owned() })
+}
+
 /// Kill the server at one point, at its nth visit, restart it without, and see the run end as it should.
 fn killed_at(world: &mut World, point: &str, visit: u32) {
     let word = format!("{point}.{visit}");
@@ -57,12 +69,12 @@ fn killed_at(world: &mut World, point: &str, visit: u32) {
     let script = if waits { world.gate(&gate) + result } else { result.to_owned() };
     world.it.start_to_die_at(&format!("{point}:{visit}"));
     world.it.ready();
-    let run = world.job(&word, &script);
-    if way == Way::IsCancelled {
+    let mut run = ask(world, &word, &script);
+    if let (Way::IsCancelled, Some(run)) = (way, &run) {
         world.started(&word);
         // The server may die before it answers.
         let _ = world.it.cli(&["runs", "cancel", &run.id]);
-    } else if way == Way::Ends && visit > 1 {
+    } else if let (Way::Ends, 2.., Some(run)) = (way, visit, &run) {
         let _ = run.event(&world.it, "attempt_started");
         world.open_gate(&gate);
     }
@@ -70,6 +82,8 @@ fn killed_at(world: &mut World, point: &str, visit: u32) {
     assert_eq!(std::os::unix::process::ExitStatusExt::signal(&world.it.ended()), Some(9), "{word}: killed, not ended");
     world.it.start();
     world.open_gate(&gate);
+    // The same key is the same run, whether or not it was there already.
+    let run = run.take().unwrap_or_else(|| ask(world, &word, &script).expect("a server that lives answers"));
     let shown = run.ended(&world.it);
     let expected = if way == Way::IsCancelled { "cancelled" } else { "succeeded" };
     assert_eq!(shown["state"], expected, "{word}: {shown:#}");

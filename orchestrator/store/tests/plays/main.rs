@@ -46,7 +46,8 @@ fn the_engine_does_what_the_oracle_says() {
     let seeds = number("SORTIE_MODEL_SEEDS").unwrap_or(SEEDS);
     let stores: Vec<u64> = (0..seeds.div_ceil(OF_A_STORE)).collect();
     let next = std::sync::atomic::AtomicUsize::new(0);
-    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    // A play waits for its store's threads more than it computes.
+    let workers = 3 * std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
         for _ in 0..workers {
             scope.spawn(|| {
