@@ -2,13 +2,14 @@
 
 use crate::engine::{self, Instantly};
 use crate::flows::{Flow, ONE_WAIT};
-use crate::limits::{LEASE_MS, LOOK, OPEN_RUNS, PATIENCE};
+use crate::limits::{LOOK, OPEN_RUNS, PATIENCE};
 use crate::place::{Place, installation};
 use crate::report::Row;
 use crate::stats::Rounds;
 use anyhow::ensure;
 use serde_json::json;
 use sortie::app::App;
+use sortie::limits::LEASE_MS;
 use sortie_core::effect::WorkClass;
 use sortie_core::input::{InputBody, Scope};
 use sortie_core::view::StepKind;
