@@ -24,8 +24,8 @@ pub fn line(body: &EventBody) -> String {
         EventBody::ExitEnded {} => "on_exit returned".to_owned(),
         EventBody::ExitFailed { failure } => format!("on_exit did not succeed{}", because(Some(failure))),
         EventBody::RunOverdue {} => "the run takes longer than it should".to_owned(),
-        EventBody::NoticeSent { what, to } => format!("{to} was told: {}", what.as_str()),
-        EventBody::NoticeFailed { what, to, message } => format!("{to} could not be told ({}): {message}", what.as_str()),
+        EventBody::NoticeSent { what, to, .. } => format!("{to} was told: {}", what.as_str()),
+        EventBody::NoticeFailed { what, to, message, .. } => format!("{to} could not be told ({}): {message}", what.as_str()),
         EventBody::CancelRequested { actor, reason } => {
             format!("{actor} asked for the end of the run{}", why(reason.as_deref()))
         }

@@ -357,6 +357,8 @@ pub enum EventBody {
     NoticeSent {
         /// What of.
         what: NoticeKind,
+        /// Number of the event it is about.
+        about: u64,
         /// Name of the connection.
         to: String,
     },
@@ -364,6 +366,8 @@ pub enum EventBody {
     NoticeFailed {
         /// What of.
         what: NoticeKind,
+        /// Number of the event it is about.
+        about: u64,
         /// Name of the connection.
         to: String,
         /// Why.

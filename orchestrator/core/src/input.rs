@@ -209,6 +209,8 @@ pub enum InputBody {
     NoticeEnded {
         /// What of.
         what: NoticeKind,
+        /// Number of the event it is about.
+        about: u64,
         /// Name of the connection.
         to: String,
         /// Why not.

@@ -213,7 +213,7 @@ fn i18_a_reminder_or_an_escalation_before_its_time_is_set_again() {
 fn a_notice_that_was_sent_or_not_is_in_the_history_also_after_the_end() {
     let mut scene = asking(approval(1));
     scene.cancel();
-    let told = |result| InputBody::NoticeEnded { what: NoticeKind::Failed, to: "chat".to_owned(), result };
+    let told = |result| InputBody::NoticeEnded { what: NoticeKind::Failed, about: 2, to: "chat".to_owned(), result };
     scene.world.deliver(&scene.run_scope(), told(Ok(())), None).expect("decided");
     scene.world.deliver(&scene.run_scope(), told(Err("gone".to_owned())), None).expect("decided");
     assert_eq!((scene.world.count("notice_sent"), scene.world.count("notice_failed")), (1, 1));

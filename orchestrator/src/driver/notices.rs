@@ -43,7 +43,7 @@ impl Driver {
         let now = self.parts().clock.now();
         let elapsed = u64::try_from(now.saturating_sub(claim.due_at.min(event.at))).unwrap_or(0);
         let mut put_off = None;
-        for to in recipients(&row.head, what, own, &after) {
+        for to in recipients(&row.head, (what, seq), own, &after) {
             let links = asks.iter().filter_map(|asks| self.link(asks, &to)).collect();
             let told = self.tell(&to, &Message { links, ..message.clone() }).await;
             failpoint::hit("notice_sent");
@@ -56,7 +56,7 @@ impl Driver {
                 }
                 Err(NotTold { message, .. }) => Err(message),
             };
-            self.deliver(Scope::Run(claim.run.clone()), InputBody::NoticeEnded { what, to, result }).await?;
+            self.deliver(Scope::Run(claim.run.clone()), InputBody::NoticeEnded { what, about: seq, to, result }).await?;
         }
         match put_off {
             Some(until) => Ok(self.put_off(claim.clone(), until).await?),
@@ -207,8 +207,8 @@ const fn last_pause_ms() -> u64 {
     FIRST_PAUSE_MS << (NOTICE_TRIES - 2)
 }
 
-/// Connections that have not been told, nor given up on, since the event.
-fn recipients(head: &RunHead, what: NoticeKind, own: Option<String>, after: &[Event]) -> Vec<String> {
+/// Connections that have not been told of this very event, nor given up on.
+fn recipients(head: &RunHead, (what, seq): (NoticeKind, u64), own: Option<String>, after: &[Event]) -> Vec<String> {
     let rules = head.plan.notify.iter().filter(|rule| rule.on.contains(&what)).map(|rule| rule.to.clone());
     let mut all: Vec<String> = own.map_or_else(|| rules.collect(), |own| vec![own]);
     // An approval has somebody to tell wherever the run has.
@@ -217,14 +217,16 @@ fn recipients(head: &RunHead, what: NoticeKind, own: Option<String>, after: &[Ev
     }
     all.sort();
     all.dedup();
-    let ended = |to: &String| {
-        after.iter().any(|event| match &event.body {
-            EventBody::NoticeSent { what: of, to: told } | EventBody::NoticeFailed { what: of, to: told, .. } => *of == what && told == to,
-            _ => false,
-        })
-    };
-    all.retain(|to| !ended(to));
+    all.retain(|to| !notified(after, seq, to));
     all
+}
+
+/// Whether a connection was told of an event, or given up on.
+fn notified(after: &[Event], seq: u64, to: &str) -> bool {
+    after.iter().any(|event| match &event.body {
+        EventBody::NoticeSent { about, to: told, .. } | EventBody::NoticeFailed { about, to: told, .. } => *about == seq && told == to,
+        _ => false,
+    })
 }
 
 fn not_told(error: VaultError) -> NotTold {
@@ -240,5 +242,19 @@ pub fn test_message(name: &str, by: &str, at: Ms) -> Message {
         title: format!("A test of the connection {name}"),
         text: format!("{by} has sent this to see whether it arrives. It does."),
         ..Message::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reminder_is_sent_although_the_first_notice_went_out_after_it_fell_due() {
+        let body = EventBody::NoticeSent { what: NoticeKind::Approval, about: 4, to: "ops".to_owned() };
+        let after = [Event { seq: 9, at: 1, body }];
+        let told = |about| notified(&after, about, "ops");
+        assert!(told(4) && !told(7), "the notice of event 4 says nothing of the reminder that is event 7");
+        assert!(!notified(&after, 4, "others"));
     }
 }

@@ -78,11 +78,7 @@ async fn take(State(state): State<Callbacks>, ConnectInfo(peer): ConnectInfo<Soc
         kind,
         query: parts.uri.query().unwrap_or(""),
         authorization: only(&parts.headers, &header::AUTHORIZATION),
-        webhook: WebhookHeaders {
-            id: only(&parts.headers, &HeaderName::from_static(HEADER_ID)),
-            timestamp: only(&parts.headers, &HeaderName::from_static(HEADER_TIMESTAMP)),
-            signature: only(&parts.headers, &HeaderName::from_static(HEADER_SIGNATURE)),
-        },
+        webhook: webhook(&parts.headers),
     };
     let response = match callback::admit(&state.driver, &head) {
         Err(response) => *response,
@@ -118,6 +114,15 @@ impl Callbacks {
             Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
             Err(_) => Err(with_status(StatusCode::REQUEST_TIMEOUT, ErrorCode::Usage, "the body did not come whole, or not in time")),
         }
+    }
+}
+
+/// The headers of a proof.
+pub(super) fn webhook(headers: &HeaderMap) -> WebhookHeaders<'_> {
+    WebhookHeaders {
+        id: only(headers, &HeaderName::from_static(HEADER_ID)),
+        timestamp: only(headers, &HeaderName::from_static(HEADER_TIMESTAMP)),
+        signature: only(headers, &HeaderName::from_static(HEADER_SIGNATURE)),
     }
 }
 

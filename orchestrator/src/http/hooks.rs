@@ -60,7 +60,7 @@ async fn take(
         Err(_) => return with_status(StatusCode::REQUEST_TIMEOUT, ErrorCode::Usage, "the body did not come whole, or not in time"),
     };
     let headers = parts.headers;
-    let answer = state.driver.take_hook(&flow, &name, &state.secrets, |name| only(&headers, name), &body).await;
+    let answer = state.driver.take_hook(&flow, &name, &state.secrets, |name| one(&headers, name), &body).await;
     tracing::debug!(flow, hook = name, ?answer, "webhook");
     match answer {
         HookAnswer::Unauthorized if !state.refusals.count(peer.ip()) => {
@@ -79,12 +79,10 @@ async fn take(
     }
 }
 
-/// The value of a header that stands there exactly once.
-fn only(headers: &HeaderMap, name: &str) -> Option<String> {
+/// The value of a header of any name that stands there exactly once.
+fn one(headers: &HeaderMap, name: &str) -> Option<String> {
     let name = HeaderName::from_bytes(name.as_bytes()).ok()?;
-    let mut values = headers.get_all(&name).iter();
-    let value = values.next().filter(|_| values.next().is_none())?;
-    value.to_str().ok().map(str::to_owned)
+    super::callbacks::only(headers, &name).map(str::to_owned)
 }
 
 fn ok(data: &serde_json::Value) -> Response<Body> {

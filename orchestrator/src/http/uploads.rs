@@ -2,12 +2,12 @@
 //!
 //! Nobody without URL, token and proof makes the server read a body. The artifact's name stands in the signed metadata only.
 
-use super::callbacks::{answered, bare, only};
+use super::callbacks::{answered, bare, only, webhook};
 use super::limits::{PIECES_AT_ONCE, REFUSED_RETRY_S};
 use super::problem::{not_found, with_status};
 use super::refusals::Refusals;
+use crate::callback;
 use crate::callback::artifact::{self, Answered, ArtifactHead};
-use crate::callback::{self, WebhookHeaders};
 use crate::driver::Driver;
 use crate::error_code::ErrorCode;
 use axum::Router;
@@ -17,7 +17,6 @@ use axum::http::{HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use axum::routing::put;
 use http_body_util::{BodyExt, Limited};
 use sortie_protocol::artifact::{HEADER_META, HEADER_OFFSET};
-use sortie_protocol::callback::{HEADER_ID, HEADER_SIGNATURE, HEADER_TIMESTAMP};
 use sortie_protocol::limits::PIECE_BYTES;
 use sortie_protocol::receipt::Outcome;
 use std::net::SocketAddr;
@@ -51,11 +50,7 @@ async fn request(State(state): State<Uploads>, ConnectInfo(peer): ConnectInfo<So
         slot,
         query: parts.uri.query().unwrap_or(""),
         authorization: only(&parts.headers, &header::AUTHORIZATION),
-        webhook: WebhookHeaders {
-            id: only(&parts.headers, &HeaderName::from_static(HEADER_ID)),
-            timestamp: only(&parts.headers, &HeaderName::from_static(HEADER_TIMESTAMP)),
-            signature: only(&parts.headers, &HeaderName::from_static(HEADER_SIGNATURE)),
-        },
+        webhook: webhook(&parts.headers),
         meta: only(&parts.headers, &HeaderName::from_static(HEADER_META)),
     };
     let said = match artifact::admit(&state.driver, &head).await {

@@ -199,7 +199,7 @@ pub fn decide(view: View, input: &Input) -> Result<Decided, Refusal> {
         InputBody::Vote { call, vote } => approval::vote(&mut draft, *call, vote)?,
         InputBody::AnswerWait { call, digest, answer, actor } => callback::answer_wait(&mut draft, *call, digest, answer, actor)?,
         InputBody::StopAttempt { attempt, reason } => host::stop(&mut draft, attempt, *reason)?,
-        InputBody::NoticeEnded { what, to, result } => notice::ended(&mut draft, *what, to, result)?,
+        InputBody::NoticeEnded { what, about, to, result } => notice::ended(&mut draft, *what, *about, to, result)?,
     }
     Ok(draft.finish())
 }

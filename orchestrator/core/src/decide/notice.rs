@@ -8,11 +8,11 @@ use crate::limits;
 use crate::plan::NoticeKind;
 
 /// Somebody was told, or could not be. That is part of the history also where the run is over: a notice is most often of its end.
-pub(super) fn ended(draft: &mut Draft, what: NoticeKind, to: &str, result: &Result<(), String>) -> Result<(), Refusal> {
+pub(super) fn ended(draft: &mut Draft, what: NoticeKind, about: u64, to: &str, result: &Result<(), String>) -> Result<(), Refusal> {
     let to = to.to_owned();
     draft.emit(match result {
-        Ok(()) => EventBody::NoticeSent { what, to },
-        Err(message) => EventBody::NoticeFailed { what, to, message: message.chars().take(limits::NOTE_CHARS).collect() },
+        Ok(()) => EventBody::NoticeSent { what, about, to },
+        Err(message) => EventBody::NoticeFailed { what, about, to, message: message.chars().take(limits::NOTE_CHARS).collect() },
     })?;
     draft.reply = Reply::Done;
     Ok(())

@@ -46,9 +46,9 @@ impl Model {
                 self.world.finish(&claim);
             }
             Work::Event(call) => self.look_for_event(claim, call),
-            Work::Notify { what, .. } => {
+            Work::Notify { what, seq } => {
                 let result = if self.rng.chance(30) { Err("nobody is there".to_owned()) } else { Ok(()) };
-                let body = InputBody::NoticeEnded { what, to: "chat".to_owned(), result };
+                let body = InputBody::NoticeEnded { what, about: seq, to: "chat".to_owned(), result };
                 self.pending.push(Pending { claim, scope: self.run_scope(), body });
             }
             _ => self.world.finish(&claim),
