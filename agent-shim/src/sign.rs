@@ -81,7 +81,14 @@ mod tests {
     fn a_receipt_holds_for_its_id_and_bytes_only() {
         let key = ProofKey::parse(&STANDARD.encode([7; 32])).unwrap();
         let other = ProofKey::parse(&STANDARD.encode([8; 32])).unwrap();
-        let receipt = Receipt { id: "a.result.2".into(), digest: sha256_hex(b"body"), outcome: Outcome::Accepted, at_ms: 1, stop: None };
+        let receipt = Receipt {
+            id: "a.result.2".into(),
+            digest: sha256_hex(b"body"),
+            outcome: Outcome::Accepted,
+            at_ms: 1,
+            stop: None,
+            answer: None,
+        };
         let good = answer(&key, receipt.clone());
         assert!(key.receipt("a.result.2", b"body", &good).is_some());
         assert!(key.receipt("a.result.3", b"body", &good).is_none());

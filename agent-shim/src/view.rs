@@ -32,6 +32,11 @@ pub fn view(attempt: &Attempt) -> AttemptView {
         result_seq: result.map(|event| event.seq),
         tree_gone,
         containment: child.as_ref().map(|child| child.containment().to_owned()),
+        heard_ms: None,
+        post_error: None,
+        beat: None,
+        progress: None,
+        checkpoint: None,
     }
 }
 

@@ -103,6 +103,11 @@ fn running(attempt: String) -> AttemptView {
         result_seq: None,
         tree_gone: false,
         containment: None,
+        heard_ms: None,
+        post_error: None,
+        beat: None,
+        progress: None,
+        checkpoint: None,
     }
 }
 
@@ -157,6 +162,7 @@ pub async fn add_nominal_host(app: &App) -> anyhow::Result<()> {
         callbacks: CallbackMode::Push,
         slots: None,
         added_at: app.clock.now(),
+        ..Host::default()
     };
     Ok(app.store.add_host(host).await?)
 }

@@ -134,6 +134,7 @@ async fn enroll(app: &App, user: &str, sshd: &Sshd, root: &Path) -> anyhow::Resu
         callbacks: CallbackMode::Push,
         slots: None,
         added_at: app.clock.now(),
+        ..Host::default()
     };
     Ok(app.store.add_host(host).await?)
 }

@@ -40,6 +40,7 @@ async fn enroll_and_ask(launcher: &SshLauncher, request: EnrollRequest) -> Host 
         callbacks: CallbackMode::Push,
         slots: None,
         added_at: 0,
+        ..Host::default()
     };
     let reply = launcher.ask(&host, Verb::Status { attempts: vec![format!("att_{}", "0".repeat(36))], seal: false }).await.unwrap();
     assert!(matches!(&reply, Reply::Status(views) if views.len() == 1), "{reply:?}");

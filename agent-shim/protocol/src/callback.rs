@@ -1,6 +1,8 @@
-//! What a shim posts: started, heartbeat, progress, checkpoint, result. The same bytes go over HTTP and through `collect`.
+//! What a shim posts: started, heartbeat, progress, checkpoint, ask, result. The same bytes go over HTTP and through `collect`.
 
+use crate::agent::AgentReport;
 use crate::artifact::{ArtifactNote, Kept, Report};
+use crate::confine::{Held, ResourceUse};
 use serde::{Deserialize, Serialize};
 
 /// Header that names the event: stable over every repeat (Standard Webhooks).
@@ -22,6 +24,8 @@ pub enum CallbackKind {
     Progress,
     /// The job says from where it could be taken up again.
     Checkpoint,
+    /// The job asks a person.
+    Ask,
     /// The job is over. For a plain wait: the answer.
     Result,
 }
@@ -35,6 +39,7 @@ impl CallbackKind {
             Self::Heartbeat => "heartbeat",
             Self::Progress => "progress",
             Self::Checkpoint => "checkpoint",
+            Self::Ask => "ask",
             Self::Result => "result",
         }
     }
@@ -42,7 +47,9 @@ impl CallbackKind {
     /// The kind a path names.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Started, Self::Heartbeat, Self::Progress, Self::Checkpoint, Self::Result].into_iter().find(|kind| kind.as_str() == text)
+        [Self::Started, Self::Heartbeat, Self::Progress, Self::Checkpoint, Self::Ask, Self::Result]
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
     }
 }
 
@@ -61,7 +68,7 @@ pub struct CallbackBody {
     pub at_ms: i64,
     /// Random id of the supervisor that says so.
     pub instance: String,
-    /// By kind: [`Started`], [`Heartbeat`], any JSON for progress and checkpoint, [`JobResult`].
+    /// By kind: [`Started`], [`Heartbeat`], any JSON for progress and checkpoint, [`crate::ask::Ask`], [`JobResult`].
     pub data: serde_json::Value,
 }
 
@@ -85,6 +92,18 @@ pub struct Heartbeat {
     pub stdout_bytes: u64,
     /// Bytes written to standard error so far.
     pub stderr_bytes: u64,
+    /// Milliseconds since the job last did anything that can be seen: output, its transcript, processor time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle_ms: Option<u64>,
+    /// What it has used of its machine so far.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub used: Option<ResourceUse>,
+    /// Milliseconds that the machine slept since the job was started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspended_ms: Option<u64>,
+    /// Boot id of the machine: another instance with another one exposes a clone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boot_id: Option<String>,
 }
 
 /// How a job ended, as its shim saw it, not as the agent claims.
@@ -152,6 +171,24 @@ pub struct JobResult {
     pub stderr_bytes: u64,
     /// For people: what went wrong, where something did.
     pub message: Option<String>,
+    /// What was read from the stream of a coding agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentReport>,
+    /// What the job used of its machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub used: Option<ResourceUse>,
+    /// How it was held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<Held>,
+    /// Milliseconds that the machine slept while it ran; not part of `duration_ms`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspended_ms: Option<u64>,
+    /// Milliseconds that it waited for people; not part of its time limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_ms: Option<u64>,
+    /// Processes that had outlived its main process and were ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leftovers: Option<u32>,
 }
 
 /// A callback as it was signed: what a POST carries, and what `collect` returns.

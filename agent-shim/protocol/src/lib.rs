@@ -6,9 +6,12 @@
 //!   [`receipt::CallbackAnswer`];
 //! * on disk: the shim keeps the same bytes it posts, so that `collect` returns what a callback would have carried.
 
+pub mod agent;
 pub mod artifact;
+pub mod ask;
 pub mod bytes;
 pub mod callback;
+pub mod confine;
 pub mod frame;
 pub mod limits;
 pub mod receipt;

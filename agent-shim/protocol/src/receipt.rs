@@ -1,5 +1,6 @@
 //! What the callback server answers. Only an answer with a valid receipt is an answer to the shim.
 
+use crate::ask::AskAnswer;
 use serde::{Deserialize, Serialize};
 
 /// What became of a callback. The one place for outcomes and their HTTP statuses.
@@ -83,6 +84,9 @@ pub struct Receipt {
     /// For a heartbeat: that the job is to be ended, with the reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop: Option<String>,
+    /// For a question: its answer, once there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<AskAnswer>,
 }
 
 /// The JSON body of every answer to a callback that has an outcome.
@@ -104,6 +108,12 @@ pub struct CallbackAnswer {
 /// The bytes that a receipt's HMAC covers. Lengths are not needed: no field can hold a newline.
 #[must_use]
 pub fn receipt_message(receipt: &Receipt) -> Vec<u8> {
-    let Receipt { id, digest, outcome, at_ms, stop } = receipt;
-    format!("sortie-receipt-v1\n{id}\n{digest}\n{}\n{at_ms}\n{}", outcome.as_str(), stop.as_deref().unwrap_or("")).into_bytes()
+    let Receipt { id, digest, outcome, at_ms, stop, answer } = receipt;
+    let mut text = format!("sortie-receipt-v1\n{id}\n{digest}\n{}\n{at_ms}\n{}", outcome.as_str(), stop.as_deref().unwrap_or(""));
+    if let Some(answer) = answer {
+        // JSON escapes the newlines of what people write.
+        text.push('\n');
+        text.push_str(&serde_json::to_string(answer).unwrap_or_default());
+    }
+    text.into_bytes()
 }

@@ -1,11 +1,14 @@
 //! The launch frame: an immutable, digested spec plus replaceable credentials.
 
+use crate::agent::AgentTask;
+use crate::artifact::Kept;
 use crate::bytes::Bytes;
+use crate::confine::{Cleanup, Isolation, JobLimits, Workspace};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// What one attempt is to run. Its exact JSON bytes are digested: the same attempt with another digest is a conflict.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Spec {
     /// [`crate::VERSION`].
     pub v: u32,
@@ -19,8 +22,27 @@ pub struct Spec {
     pub number: u32,
     /// Fence of the attempt; only grows within a step.
     pub fence: u64,
-    /// Program and arguments, at least one.
+    /// Program and arguments, at least one; none where [`Spec::agent`] says what is run.
+    #[serde(default)]
     pub command: Vec<Bytes>,
+    /// A coding agent to drive instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentTask>,
+    /// Where the working directory comes from; an empty one of its own without. Never together with [`Spec::cwd`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workspace: Option<Workspace>,
+    /// When the working directory is removed.
+    #[serde(default)]
+    pub cleanup: Cleanup,
+    /// Least isolation from the shim that is accepted; the best that is to be had is used anyway.
+    #[serde(default)]
+    pub isolation: Isolation,
+    /// Limits on the whole tree.
+    #[serde(default)]
+    pub limits: JobLimits,
+    /// Free bytes that the state root's disk must have for the job to be started, and under which it is ended.
+    #[serde(default)]
+    pub disk_floor_bytes: u64,
     /// Environment added to a minimal one (`PATH`, `HOME`, `USER`, `SHELL`, `LANG`).
     #[serde(default)]
     pub env: Vec<(String, Bytes)>,
@@ -77,6 +99,22 @@ pub struct Credentials {
     /// Absent where the host cannot reach the server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub artifact_url: Option<String>,
+    /// Where log chunks go, up to and including the attempt; the stream is appended as `/{stream}` to the path, before the query.
+    /// Absent where the host cannot reach the server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logs_url: Option<String>,
+    /// The last checkpoint of an earlier attempt on another machine, to start from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restore: Option<Restore>,
+}
+
+/// Bytes to fetch before the start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restore {
+    /// A signed URL.
+    pub url: String,
+    /// What is there.
+    pub kept: Kept,
 }
 
 impl std::fmt::Debug for Credentials {

@@ -3,8 +3,9 @@
 //! A session is `sortie-shim session --root ROOT`: framed requests in, one framed answer each, in order, until end of file.
 //! Every verb is idempotent and carries the marker of the state root: another marker is [`Refusal::WrongMachine`].
 
+use crate::ask::AskAnswer;
 use crate::callback::SignedPost;
-use crate::spec::Credentials;
+use crate::spec::{Credentials, Trust};
 use crate::view::{AttemptView, HostFacts};
 use serde::{Deserialize, Serialize};
 
@@ -76,6 +77,45 @@ pub enum Verb {
         /// At most [`crate::limits::LOG_CHUNK_BYTES`].
         limit: u64,
     },
+    /// Attempts that are known here and not acknowledged, by id.
+    List {
+        /// Only ids above this one.
+        after: Option<String>,
+    },
+    /// A question of a job was answered. Kept until the job has read it; the same again changes nothing.
+    Answer {
+        /// Id of the attempt.
+        attempt: String,
+        /// Number of the `ask` in the attempt's event log.
+        seq: u64,
+        /// The answer.
+        answer: AskAnswer,
+    },
+    /// Bytes of a file that a finished attempt keeps: an artifact, or a large result document.
+    Fetch {
+        /// Id of the attempt.
+        attempt: String,
+        /// Its slot, as in an upload.
+        slot: String,
+        /// Absolute offset, in bytes.
+        offset: u64,
+        /// At most [`crate::limits::LOG_CHUNK_BYTES`].
+        limit: u64,
+    },
+    /// Replaceable credentials of an attempt that runs: after a revocation, or where the public URL has changed.
+    Rekey {
+        /// Id of the attempt.
+        attempt: String,
+        /// The new ones; secrets of the job are not part of them.
+        credentials: Credentials,
+    },
+    /// Post to a URL as a job would, and say what came back: whether callbacks will arrive.
+    Reach {
+        /// Where.
+        url: String,
+        /// How the server's certificate is judged.
+        trust: Trust,
+    },
     /// Remove acknowledged attempts older than this and unused shims. Tombstones and unacknowledged results stay.
     Gc {
         /// In milliseconds since the acknowledgement.
@@ -135,6 +175,35 @@ pub enum Reply {
         total: u64,
         /// Whether the stream can still grow.
         open: bool,
+    },
+    /// `list`: at most [`crate::limits::STATUS_ATTEMPTS`].
+    Listed {
+        /// By id.
+        views: Vec<AttemptView>,
+        /// Whether there are more after the last one.
+        more: bool,
+    },
+    /// `answer`.
+    AnswerKept(AttemptView),
+    /// `fetch`.
+    Fetched {
+        /// The bytes.
+        data: crate::bytes::Bytes,
+        /// Size and digest of the whole.
+        kept: crate::artifact::Kept,
+    },
+    /// `rekey`.
+    Rekeyed(AttemptView),
+    /// `reach`.
+    Reached {
+        /// HTTP status, where there was an answer.
+        status: Option<u16>,
+        /// Body of the answer, shortened.
+        body: String,
+        /// How long it took, in milliseconds.
+        took_ms: u64,
+        /// What went wrong, where there was no answer.
+        error: Option<String>,
     },
     /// `gc`.
     Swept {

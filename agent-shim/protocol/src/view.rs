@@ -57,9 +57,24 @@ pub struct AttemptView {
     pub result_seq: Option<u64>,
     /// Whether the tree is verified to be gone.
     pub tree_gone: bool,
-    /// How the tree is held: `cgroup` or `subreaper`.
+    /// How the tree is held, a [`crate::confine::Containment`].
     #[serde(default)]
     pub containment: Option<String>,
+    /// Milliseconds since the supervisor last had a receipt for anything; absent where it never had one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heard_ms: Option<u64>,
+    /// Why the last post failed, where it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub post_error: Option<String>,
+    /// The last heartbeat it would have posted, for hosts that are collected from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beat: Option<crate::callback::Heartbeat>,
+    /// The last progress.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<crate::artifact::Report>,
+    /// The last checkpoint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<crate::artifact::Report>,
 }
 
 /// Facts about a machine.
@@ -87,4 +102,16 @@ pub struct HostFacts {
     pub containment: String,
     /// Attempts known, not acknowledged.
     pub open_attempts: u64,
+    /// Best isolation available.
+    #[serde(default)]
+    pub isolation: crate::confine::Isolation,
+    /// What keeps the better levels away, for people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// Whether jobs outlive the SSH session: `KillUserProcesses` and lingering were looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outlives_login: Option<bool>,
+    /// Coding agents found on `PATH`, by name, with what they say of their version.
+    #[serde(default, skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    pub agents: std::collections::BTreeMap<String, String>,
 }

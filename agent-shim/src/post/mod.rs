@@ -212,6 +212,10 @@ impl Thread {
             silent_ms: if self.attempt.exit().is_some() { 0 } else { output::silent_ms(&self.attempt) },
             stdout_bytes: output::written(&self.attempt, "stdout"),
             stderr_bytes: output::written(&self.attempt, "stderr"),
+            idle_ms: None,
+            used: None,
+            suspended_ms: None,
+            boot_id: Some(clock::boot_id()),
         };
         if let Ok(data) = serde_json::to_value(data) {
             self.say(CallbackKind::Heartbeat, data);

@@ -78,6 +78,12 @@ pub fn build(attempt: &Attempt, child: Option<&Child>, end: &End, tree_gone: boo
         stdout_bytes: output::written(attempt, "stdout"),
         stderr_bytes: output::written(attempt, "stderr"),
         message,
+        agent: None,
+        used: None,
+        held: None,
+        suspended_ms: None,
+        asked_ms: None,
+        leftovers: None,
     }
 }
 

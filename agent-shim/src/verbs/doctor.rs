@@ -26,6 +26,10 @@ pub fn run(root: &Root, create: bool) -> Result<Reply, Fault> {
         free_bytes: disk.f_bavail.saturating_mul(disk.f_frsize),
         containment: if Cgroup::available() { "cgroup" } else { "subreaper" }.to_owned(),
         open_attempts: open_attempts(&root.jobs()),
+        isolation: sortie_protocol::confine::Isolation::SharedUser,
+        notes: Vec::new(),
+        outlives_login: None,
+        agents: std::collections::BTreeMap::new(),
     }))
 }
 

@@ -59,6 +59,9 @@ fn run(root: &Root, request: Request) -> Result<Reply, Fault> {
         Verb::Ack { attempt, seq } => collect::ack(&named(root, &attempt)?, seq),
         Verb::Cancel { attempt, reason, wait_ms } => cancel::run(&named(root, &attempt)?, &reason, wait_ms),
         Verb::Logs { attempt, stream, offset, limit } => logs::run(&named(root, &attempt)?, &stream, offset, limit),
+        Verb::List { .. } | Verb::Answer { .. } | Verb::Fetch { .. } | Verb::Rekey { .. } | Verb::Reach { .. } => {
+            Err(Fault::usage("this shim does not know the verb"))
+        }
         Verb::Gc { older_than_ms } => gc::run(root, older_than_ms),
         Verb::Doctor { .. } => doctor::run(root, creates),
     }

@@ -182,7 +182,7 @@ impl State {
         let digest = to_hex(ring::digest::digest(&ring::digest::SHA256, body).as_ref());
         let mut receipts = self.receipts.lock().unwrap();
         let known = receipts.contains_key(id);
-        let fresh = Receipt { id: id.to_owned(), digest: digest.clone(), outcome: Outcome::Accepted, at_ms: 1, stop };
+        let fresh = Receipt { id: id.to_owned(), digest: digest.clone(), outcome: Outcome::Accepted, at_ms: 1, stop, answer: None };
         let receipt = receipts.entry(id.to_owned()).or_insert(fresh).clone();
         assert_eq!(receipt.digest, digest, "the bytes of {id} changed between repeats");
         let outcome = if known { Outcome::Duplicate } else { Outcome::Accepted };

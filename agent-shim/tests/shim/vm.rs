@@ -83,14 +83,10 @@ impl Vm {
             number: 1,
             fence: 1,
             command: command.iter().map(|part| Bytes::from(*part)).collect(),
-            env: Vec::new(),
-            cwd: None,
-            stdin: None,
-            files: Vec::new(),
-            artifacts: Vec::new(),
             timeout_ms: 60_000,
             heartbeat_ms: 3_600_000,
             grace_ms: 200,
+            ..Spec::default()
         }
     }
 
@@ -108,6 +104,8 @@ impl Vm {
             secret_stdin: None,
             secret_files: BTreeMap::new(),
             artifact_url: Some(format!("http://{}/v1/artifacts/{attempt}?kid=k1&exp=9&sig=canary-url-sig-88ab", self.server.address)),
+            logs_url: None,
+            restore: None,
         }
     }
 

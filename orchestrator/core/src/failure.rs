@@ -114,6 +114,34 @@ kinds! {
     Budget = "budget", true,
         "The job has used up its budget and was ended.",
         "Look at what it spent it on; raise `budget` where that was right.";
+    /// The shim ended it for what its machine or its limits could not give it: disk, processes.
+    Limits = "limits", true,
+        "The job ran over a limit of its own, or its machine under a floor, and was ended.",
+        "The message names the limit; raise it, or give the host more room.";
+    /// The agent's model refused the credentials.
+    AgentAuth = "agent_auth", true,
+        "The model behind the coding agent refused its credentials.",
+        "Check the key that the job is given, or the agent's login on the host.";
+    /// The agent's model refused for want of quota or credit.
+    AgentQuota = "agent_quota", true,
+        "The model behind the coding agent refused for want of quota or credit.",
+        "Wait, or raise the quota; `retry(on = [\"agent_quota\"])` with a long backoff goes on with the session.";
+    /// The agent's model could not be reached, or was overloaded, to the end.
+    AgentUnavailable = "agent_unavailable", true,
+        "The model behind the coding agent could not be reached or was overloaded until the agent gave up.",
+        "Retry with `on = [\"agent_unavailable\"]`: it goes on with the session.";
+    /// A limit of the agent's own, on turns or money, ended it.
+    AgentLimit = "agent_limit", true,
+        "The coding agent reached its limit on turns or money.",
+        "See how far it came; raise the limit, or split the task.";
+    /// It completed, and tools that it wanted were denied.
+    AgentDenied = "agent_denied", true,
+        "The coding agent says that it is done, and tools that it wanted were denied.",
+        "The denials are in the step's value; allow the tools, or let it ask (`permissions = \"ask\"`).";
+    /// It ended in another way without completing.
+    AgentError = "agent_error", true,
+        "The coding agent failed, or its stream ended without a final event.",
+        "Read its last words in the step's value and its log.";
     /// The step's time limit.
     TimedOut = "timed_out", true,
         "The step's time limit passed before it was answered.",

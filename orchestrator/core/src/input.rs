@@ -358,6 +358,13 @@ pub enum Said {
     Started,
     /// The job or its shim lives.
     Alive,
+    /// The job asks a person.
+    Asked {
+        /// Number of the question in the attempt's event log.
+        seq: u64,
+        /// What.
+        ask: crate::call::AskSpec,
+    },
     /// The job is over.
     Result(ResultSaid),
     /// Not parseable, or not of the step's schema; what and where.

@@ -78,9 +78,9 @@ pub(super) fn signed(secret: &ProofSecret, id: String, digest: String, taken: Ta
     let receipt = match first {
         Some(first) => {
             let outcome = CallbackOutcome::parse(&first.outcome).unwrap_or(outcome);
-            Receipt { id, digest: first.digest, outcome: on_the_wire(outcome), at_ms: first.at, stop }
+            Receipt { id, digest: first.digest, outcome: on_the_wire(outcome), at_ms: first.at, stop, answer: None }
         }
-        None => Receipt { id, digest, outcome: on_the_wire(outcome), at_ms: at.unwrap_or(now), stop },
+        None => Receipt { id, digest, outcome: on_the_wire(outcome), at_ms: at.unwrap_or(now), stop, answer: None },
     };
     let mac = secret.sign(&receipt_message(&receipt));
     let answer = CallbackAnswer { outcome: on_the_wire(outcome), receipt: Some(receipt), mac: Some(mac), message: message.map(shorten) };

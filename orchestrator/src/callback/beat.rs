@@ -66,7 +66,7 @@ const fn kept_as(kind: CallbackKind) -> BeatKind {
     match kind {
         CallbackKind::Progress => BeatKind::Progress,
         CallbackKind::Checkpoint => BeatKind::Checkpoint,
-        CallbackKind::Started | CallbackKind::Heartbeat | CallbackKind::Result => BeatKind::Heartbeat,
+        CallbackKind::Started | CallbackKind::Heartbeat | CallbackKind::Ask | CallbackKind::Result => BeatKind::Heartbeat,
     }
 }
 

@@ -149,6 +149,12 @@ mod tests {
             stdout_bytes: 0,
             stderr_bytes: 0,
             message: Some("no such file".to_owned()),
+            agent: None,
+            used: None,
+            held: None,
+            suspended_ms: None,
+            asked_ms: None,
+            leftovers: None,
         }
     }
 

@@ -52,6 +52,7 @@ pub(super) fn attempt(event: &EventName, attempt: &str, body: &[u8]) -> Result<C
             Content::Alive { data }
         }
         CallbackKind::Progress | CallbackKind::Checkpoint => Content::Alive { data: envelope::<Value>(event, attempt, body)? },
+        CallbackKind::Ask => return Err(Fault("/kind: questions are not taken".to_owned())),
         CallbackKind::Result => Content::Result(Box::new(envelope::<JobResult>(event, attempt, body)?)),
     })
 }

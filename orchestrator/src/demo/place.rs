@@ -135,6 +135,7 @@ async fn enroll(app: &App, request: &EnrollRequest, name: String) -> anyhow::Res
         callbacks: CallbackMode::Push,
         slots: None,
         added_at: app.clock.now(),
+        ..Host::default()
     };
     app.store.add_host(host.clone()).await?;
     Ok(host)

@@ -56,6 +56,7 @@ pub(super) fn spec(run: &RunId, step: &Step, job: &JobSpec, attempt: &Attempt) -
         timeout_ms: u64::try_from(attempt.deadline_at - attempt.scheduled_at).unwrap_or(0),
         heartbeat_ms: job.heartbeat_ms,
         grace_ms: job.grace_ms,
+        ..Spec::default()
     };
     let text = canonical::json(&spec);
     let digest = canonical::digest(text.as_bytes());
@@ -110,6 +111,8 @@ impl Driver {
             secret_env: secrets.env,
             secret_stdin: secrets.stdin,
             secret_files: secrets.files,
+            logs_url: None,
+            restore: None,
         };
         Ok(Verb::Launch { spec: spec.text, spec_digest: spec.digest, credentials })
     }

@@ -53,11 +53,13 @@ impl Identities {
                     Err(_) => Err(auth("the SSH key could not be read")),
                 }
             }
-            Login::Agent => self.agent().await,
+            Login::Agent => self.agent(self.agent_key.as_deref()).await,
+            Login::AgentKey(fingerprint) => self.agent(Some(fingerprint)).await,
+            Login::Certificate { .. } => Err(auth("user certificates are not offered")),
         }
     }
 
-    async fn agent(&self) -> Result<Credential, AskError> {
+    async fn agent(&self, wanted: Option<&str>) -> Result<Credential, AskError> {
         let socket = self.agent_socket.clone().or_else(|| std::env::var_os("SSH_AUTH_SOCK").map(PathBuf::from));
         let socket = socket.ok_or_else(|| auth("no ssh-agent: SSH_AUTH_SOCK is not set"))?;
         let gone = |error: &dyn std::fmt::Display| auth(format!("the ssh-agent at {} gives no answer: {error}", socket.display()));
@@ -67,7 +69,7 @@ impl Identities {
             AgentIdentity::PublicKey { key, .. } => Some(key),
             AgentIdentity::Certificate { .. } => None,
         });
-        let key = choose(keys.collect(), self.agent_key.as_deref())?;
+        let key = choose(keys.collect(), wanted)?;
         Ok(Credential::Agent(Box::new(agent), key))
     }
 }

@@ -42,6 +42,8 @@ pub fn lane_key(host: &Host) -> Result<LaneKey, AskError> {
     let (agent, key_file) = match &host.login {
         Login::Key(path) => (false, path.clone()),
         Login::Agent => (true, String::new()),
+        Login::AgentKey(fingerprint) => (true, fingerprint.clone()),
+        Login::Certificate { key, certificate } => (false, format!("{key}\0{certificate}")),
     };
     let endpoint = Endpoint { address: host.address.clone(), port: host.port, user: host.user.clone() };
     Ok(LaneKey { endpoint, agent, key_file, host_keys: host.host_keys.clone(), root })

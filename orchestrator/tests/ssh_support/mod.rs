@@ -152,6 +152,7 @@ impl Sshd {
             callbacks: CallbackMode::Push,
             slots: None,
             added_at: 0,
+            ..Host::default()
         }
     }
 

@@ -12,20 +12,18 @@ use sortie::driver::{Driver, Evaluators, Parts};
 use sortie::http;
 use sortie::http::limits::{Limits, RefusalLimits};
 use sortie::launcher::{AskError, Asking, Launcher, Sent};
-use sortie_core::call::{CallSpec, HostSelector, JobSpec, RetryPolicy, WaitAuth, WaitSpec};
+use sortie_core::call::{CallSpec, HostSelector, JobSpec, WaitAuth, WaitSpec};
 use sortie_core::evaluation::{Command, End, Evaluation};
 use sortie_core::event::Event;
 use sortie_core::failure::FailureKind;
 use sortie_core::host::Host;
 use sortie_core::ids::{Ms, RunId};
 use sortie_core::input::{Create, InputBody, Scope};
-use sortie_core::limits;
 use sortie_core::view::{Step, StepKind};
 use sortie_keys::{CachedVerifier, KeyRing};
 use sortie_protocol::verb::Verb;
 use sortie_store::Store;
 use sortie_store::sqlite::SqliteStore;
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -165,22 +163,5 @@ fn wait_spec(timeout_ms: u64, schema: Option<serde_json::Value>) -> CallSpec {
 }
 
 pub fn job_spec(result_schema: Option<serde_json::Value>) -> JobSpec {
-    JobSpec {
-        on: HostSelector::Name("vm".to_owned()),
-        command: vec!["true".to_owned()],
-        env: BTreeMap::new(),
-        cwd: None,
-        stdin: None,
-        files: BTreeMap::new(),
-        artifacts: Vec::new(),
-        budget: None,
-        silence_ms: None,
-        timeout_ms: 3_600_000,
-        heartbeat_ms: limits::HEARTBEAT_MS,
-        started_ms: limits::STARTED_MS,
-        launch_ms: limits::LAUNCH_MS,
-        grace_ms: limits::GRACE_MS,
-        retry: RetryPolicy::default(),
-        result_schema,
-    }
+    JobSpec { timeout_ms: 3_600_000, result_schema, ..JobSpec::new(HostSelector::Name("vm".to_owned()), vec!["true".to_owned()]) }
 }

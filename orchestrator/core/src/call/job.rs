@@ -1,5 +1,6 @@
 //! `job`: a command on a host, and what `retry`, `budget` and references are.
 
+use super::agent::{AgentSpec, Cleanup, TreeLimits, WorkspaceSpec};
 use super::default_timeout;
 use crate::failure::FailureKind;
 use crate::limits;
@@ -11,8 +12,24 @@ use std::collections::BTreeMap;
 pub struct JobSpec {
     /// Where.
     pub on: HostSelector,
-    /// Program and arguments, at least one.
+    /// Program and arguments, at least one; none where a coding agent is driven, but for `command` agents.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub command: Vec<String>,
+    /// The coding agent to drive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentSpec>,
+    /// Where its working directory comes from. Never together with `cwd`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workspace: Option<WorkspaceSpec>,
+    /// When its working directory is removed.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub cleanup: Cleanup,
+    /// Whether it must run as a user of its own.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub own_user: bool,
+    /// Limits on its whole tree.
+    #[serde(default, skip_serializing_if = "TreeLimits::is_none")]
+    pub tree: TreeLimits,
     /// Environment added to a minimal one.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, Reference>,
@@ -57,6 +74,39 @@ pub struct JobSpec {
     pub result_schema: Option<serde_json::Value>,
 }
 
+impl JobSpec {
+    /// A command on a host, with everything else as it is where a flow says nothing.
+    #[must_use]
+    pub fn new(on: HostSelector, command: Vec<String>) -> Self {
+        Self {
+            on,
+            command,
+            agent: None,
+            workspace: None,
+            cleanup: Cleanup::default(),
+            own_user: false,
+            tree: TreeLimits::default(),
+            env: BTreeMap::new(),
+            cwd: None,
+            stdin: None,
+            files: BTreeMap::new(),
+            artifacts: Vec::new(),
+            budget: None,
+            silence_ms: None,
+            timeout_ms: limits::WAIT_DEADLINE_MS,
+            heartbeat_ms: limits::HEARTBEAT_MS,
+            started_ms: limits::STARTED_MS,
+            launch_ms: limits::LAUNCH_MS,
+            grace_ms: limits::GRACE_MS,
+            retry: RetryPolicy::default(),
+            result_schema: None,
+        }
+    }
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
 const fn default_heartbeat() -> u64 {
     limits::HEARTBEAT_MS
 }

@@ -1,10 +1,12 @@
 //! Durable calls: what a flow can ask for. Their JSON is what replay compares.
 
+mod agent;
 mod http;
 mod job;
 mod outside;
 mod people;
 
+pub use agent::{AgentPermissions, AgentSpec, AskSpec, Cleanup, TreeLimits, WorkspaceSpec};
 pub use http::{HttpBody, HttpSpec};
 pub use job::{Budget, HostSelector, JobSpec, Reference, RetryPolicy};
 pub use outside::{ArtifactSpec, ChildSpec, EventSpec, OnCancel, ReadWhat};

@@ -42,6 +42,7 @@ pub(super) fn attempt(draft: &mut Draft, id: &AttemptId, facts: &CallbackFacts, 
     match said {
         Said::Started | Said::Alive => alive(draft, id, facts, said),
         Said::Invalid(message) => invalid(draft, id, facts, message),
+        Said::Asked { .. } => invalid(draft, id, facts, "questions are not taken"),
         Said::Result(said) => result(draft, id, facts, said),
     }
 }

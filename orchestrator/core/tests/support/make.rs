@@ -6,7 +6,6 @@ use sortie_core::decide::{CallbackOutcome, Reply};
 use sortie_core::failure::{Failure, FailureKind};
 use sortie_core::ids::{Entropy, Ms, RunId};
 use sortie_core::input::{CallbackFacts, Create, InputBody, LaunchOutcome, ResultSaid, Said};
-use sortie_core::limits;
 use sortie_core::view::Handed;
 
 /// When the tests begin.
@@ -26,22 +25,9 @@ pub fn create(deadline_ms: u64) -> Create {
 
 pub fn job(attempts: u32, on: &[FailureKind], timeout_ms: u64) -> CallSpec {
     CallSpec::Job(JobSpec {
-        on: HostSelector::Name("vm".to_owned()),
-        command: vec!["true".to_owned()],
-        env: std::collections::BTreeMap::new(),
-        cwd: None,
-        stdin: None,
-        files: std::collections::BTreeMap::new(),
-        artifacts: Vec::new(),
-        budget: None,
-        silence_ms: None,
         timeout_ms,
-        heartbeat_ms: limits::HEARTBEAT_MS,
-        started_ms: limits::STARTED_MS,
-        launch_ms: limits::LAUNCH_MS,
-        grace_ms: limits::GRACE_MS,
         retry: RetryPolicy { attempts, backoff_ms: 4_000, max_backoff_ms: 60_000, total_ms: None, on: on.to_vec() },
-        result_schema: None,
+        ..JobSpec::new(HostSelector::Name("vm".to_owned()), vec!["true".to_owned()])
     })
 }
 

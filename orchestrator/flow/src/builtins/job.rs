@@ -68,8 +68,6 @@ pub fn register(builder: &mut GlobalsBuilder) {
     ) -> anyhow::Result<JobAnswer<'v>> {
         let replay = Context::replay(eval, "job")?;
         let spec = JobSpec {
-            on: host(on)?,
-            command: command_line(command.items)?,
             env: environment(env)?,
             cwd: cwd.into_option().map(|cwd| plain("cwd", &cwd).map(|()| cwd)).transpose()?,
             stdin: stdin.into_option().map(|stdin| stdin.reference("stdin")).transpose()?,
@@ -84,6 +82,7 @@ pub fn register(builder: &mut GlobalsBuilder) {
             grace_ms: duration_or("grace", grace, limits::GRACE_MS)?,
             retry: retry.into_option().map_or_else(RetryPolicy::default, |retry| retry.0.clone()),
             result_schema: schema("result_schema", result_schema)?,
+            ..JobSpec::new(host(on)?, command_line(command.items)?)
         };
         JobAnswer::make(replay, eval.heap(), Ask { step, check, wait }, CallSpec::Job(spec))
     }

@@ -31,6 +31,8 @@ fn view(host: &Host, open: usize) -> Value {
             Login::Key(path) if path.is_empty() => json!({ "key": "the installation's own" }),
             Login::Key(path) => json!({ "key": path }),
             Login::Agent => json!("agent"),
+            Login::AgentKey(fingerprint) => json!({ "agent": fingerprint }),
+            Login::Certificate { key, certificate } => json!({ "key": key, "certificate": certificate }),
         },
         "host_keys": keys,
         "state_root": host.state_root,
@@ -155,6 +157,7 @@ pub(super) async fn add(State(api): State<Api>, bytes: Bytes) -> Answer {
         callbacks: CallbackMode::default(),
         slots: asked.slots,
         added_at: api.app.clock.now(),
+        ..Host::default()
     };
     match api.app.store.add_host(host.clone()).await {
         Ok(()) => {}

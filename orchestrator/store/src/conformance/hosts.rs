@@ -18,6 +18,7 @@ fn host(name: &str) -> Host {
         callbacks: CallbackMode::Push,
         slots: None,
         added_at: 1,
+        ..Host::default()
     }
 }
 

@@ -72,6 +72,7 @@ fn host(name: &str, slots: u32) -> Host {
         callbacks: CallbackMode::Push,
         slots: Some(slots),
         added_at: 1,
+        ..Host::default()
     }
 }
 

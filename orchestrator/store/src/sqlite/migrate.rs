@@ -14,13 +14,17 @@ struct Migration {
 }
 
 /// In order, without gaps. An applied one never changes: its checksum is recorded.
-const MIGRATIONS: [Migration; 6] = [
+const MIGRATIONS: [Migration; 10] = [
     Migration { number: 1, name: "start", text: include_str!("../../sql/sqlite/migrations/0001_start.sql") },
     Migration { number: 2, name: "engine", text: include_str!("../../sql/sqlite/migrations/0002_engine.sql") },
     Migration { number: 3, name: "vault", text: include_str!("../../sql/sqlite/migrations/0003_vault.sql") },
     Migration { number: 4, name: "resources", text: include_str!("../../sql/sqlite/migrations/0004_resources.sql") },
     Migration { number: 5, name: "triggers", text: include_str!("../../sql/sqlite/migrations/0005_triggers.sql") },
     Migration { number: 6, name: "operations", text: include_str!("../../sql/sqlite/migrations/0006_operations.sql") },
+    Migration { number: 7, name: "hosts", text: include_str!("../../sql/sqlite/migrations/0007_hosts.sql") },
+    Migration { number: 8, name: "logs", text: include_str!("../../sql/sqlite/migrations/0008_logs.sql") },
+    Migration { number: 9, name: "workers", text: include_str!("../../sql/sqlite/migrations/0009_workers.sql") },
+    Migration { number: 10, name: "agents", text: include_str!("../../sql/sqlite/migrations/0010_agents.sql") },
 ];
 
 /// The schema of this program.

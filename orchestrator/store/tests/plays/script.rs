@@ -106,22 +106,10 @@ impl Kind {
         };
         match self {
             Self::Job(attempts) => CallSpec::Job(JobSpec {
-                on: HostSelector::Name("vm".to_owned()),
-                command: vec!["true".to_owned()],
-                env: BTreeMap::new(),
-                cwd: None,
-                stdin: None,
-                files: BTreeMap::new(),
-                artifacts: Vec::new(),
-                budget: None,
-                silence_ms: None,
                 timeout_ms: HOUR_MS,
-                heartbeat_ms: limits::HEARTBEAT_MS,
-                started_ms: limits::STARTED_MS,
                 launch_ms: limits::LONGEST_MS,
-                grace_ms: limits::GRACE_MS,
                 retry: retry(attempts),
-                result_schema: None,
+                ..JobSpec::new(HostSelector::Name("vm".to_owned()), vec!["true".to_owned()])
             }),
             Self::Http(tries) => CallSpec::Http(HttpSpec {
                 method: "GET".to_owned(),

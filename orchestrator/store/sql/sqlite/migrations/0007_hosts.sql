@@ -1,0 +1,1 @@
+-- What is known of hosts besides what operators set.

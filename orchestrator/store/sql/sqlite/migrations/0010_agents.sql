@@ -1,0 +1,1 @@
+-- Questions of jobs, and what coding agents have used.
