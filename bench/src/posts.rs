@@ -71,6 +71,12 @@ fn body(attempt: &str) -> anyhow::Result<String> {
             error_output: String::new(),
             stderr_bytes: 0,
             message: None,
+            agent: None,
+            used: None,
+            held: None,
+            suspended_ms: None,
+            asked_ms: None,
+            leftovers: None,
         };
         let data = serde_json::to_value(result)?;
         let body = json!({"v": sortie_protocol::VERSION, "attempt": attempt, "kind": CallbackKind::Result, "seq": SEQ,
