@@ -4,6 +4,7 @@ use crate::{cli, http, limits, ports, wait};
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::fs;
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::{Child, ExitStatus, Stdio};
 
@@ -25,11 +26,21 @@ impl Installation {
     /// A fresh one whose VMs post to `public_port`, or to the server itself. The server is not started.
     #[must_use]
     pub fn new(public_port: impl FnOnce(u16) -> u16) -> Self {
+        Self::made(Ipv4Addr::LOCALHOST, Ipv4Addr::LOCALHOST, public_port)
+    }
+
+    /// A fresh one whose VMs post to this address of the machine. The server is not started.
+    #[must_use]
+    pub fn reached_at(address: Ipv4Addr) -> Self {
+        Self::made(Ipv4Addr::UNSPECIFIED, address, |port| port)
+    }
+
+    fn made(listen: Ipv4Addr, public: Ipv4Addr, public_port: impl FnOnce(u16) -> u16) -> Self {
         let folder = tempfile::Builder::new().prefix("sortie-e2e-").tempdir().unwrap();
         let home = folder.path().join("home");
         let (callbacks, operator) = (ports::free(), ports::free());
-        let url = format!("http://127.0.0.1:{}", public_port(callbacks));
-        let listen = [format!("127.0.0.1:{callbacks}"), format!("127.0.0.1:{operator}")];
+        let url = format!("http://{public}:{}", public_port(callbacks));
+        let listen = [format!("{listen}:{callbacks}"), format!("127.0.0.1:{operator}")];
         let args = ["init", "--listen", &listen[0], "--operator-listen", &listen[1], "--public-url", &url, "--plain-http"];
         let made = cli::run(&home, &args).data().clone();
         Self { home, callbacks, operator, made, folder, server: None }

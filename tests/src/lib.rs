@@ -7,6 +7,7 @@
 
 pub mod callbacks;
 pub mod cli;
+pub mod fleet;
 pub mod flows;
 pub mod http;
 pub mod installation;
@@ -19,5 +20,6 @@ pub mod recorder;
 pub mod run;
 pub mod service;
 pub mod sshd;
+pub mod vm;
 pub mod wait;
 pub mod world;

@@ -25,6 +25,7 @@ mod machine;
 mod notices;
 mod operators;
 mod outbound;
+mod partitions;
 mod reach;
 mod resources;
 mod secrets;
