@@ -11,14 +11,17 @@
 //! stdout, stderr    output of the job                 document.json     `$SORTIE_RESULT`
 //! progress.json     `$SORTIE_PROGRESS`                checkpoint.json   `$SORTIE_CHECKPOINT`
 //! wake              FIFO, wakes the supervisor        shim.log          the shim's own log
+//! beat.json         what its last heartbeat says      heard.json        how its last post went
 //! work/             default working directory
 //! ```
 
+use crate::contain::Hold;
 use crate::files;
 use crate::process::ProcessId;
 use crate::root::{AttemptId, Root};
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use serde::{Deserialize, Serialize};
+use sortie_protocol::confine::{Containment, Isolation, ResourceUse};
 use sortie_protocol::spec::{Credentials, Spec};
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -44,18 +47,40 @@ pub struct Child {
     pub job: ProcessId,
     /// Boot they belong to.
     pub boot_id: String,
-    /// The job's cgroup, where it has one.
+    /// The job's cgroup, where it has one: all that shims before the ladder wrote of how it is held.
     pub cgroup: Option<String>,
+    /// How it is held.
+    #[serde(default)]
+    pub hold: Option<Hold>,
     /// Start by the wall clock, Unix milliseconds.
     pub started_at_ms: i64,
     /// Start by the monotonic clock, milliseconds.
     pub started_mono_ms: u64,
+    /// How long the machine had slept since its boot, in milliseconds.
+    #[serde(default)]
+    pub slept_ms: Option<u64>,
 }
 
 impl Child {
     /// How the tree is held, as in views and events.
     pub fn containment(&self) -> &'static str {
-        if self.cgroup.is_some() { "cgroup" } else { "subreaper" }
+        self.hold().held.containment.as_str()
+    }
+
+    /// How the tree is held.
+    pub fn hold(&self) -> Hold {
+        let of_old = || {
+            let mut hold = Hold::by_walk(Isolation::SharedUser);
+            hold.groups.unified = self.cgroup.as_ref().map(PathBuf::from);
+            hold.held.containment = if self.cgroup.is_some() { Containment::Cgroup } else { Containment::Subreaper };
+            hold
+        };
+        self.hold.clone().unwrap_or_else(of_old)
+    }
+
+    /// Milliseconds that the machine slept since the start; not part of how long the job ran.
+    pub fn suspended_ms(&self) -> Option<u64> {
+        Some(crate::clock::slept_ms().saturating_sub(self.slept_ms?))
     }
 }
 
@@ -71,6 +96,9 @@ pub struct Exit {
     /// Whether the gate never opened, because the supervisor had died.
     #[serde(default)]
     pub not_run: bool,
+    /// What its processes had used that were reaped by then.
+    #[serde(default)]
+    pub used: Option<ResourceUse>,
     /// When, by the monotonic clock, milliseconds.
     pub mono_ms: u64,
 }

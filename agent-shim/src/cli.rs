@@ -21,6 +21,8 @@ verbs: status [--seal] ATTEMPT...           where attempts stand
        logs ATTEMPT stdout|stderr [OFFSET [LIMIT]]
        gc [OLDER_THAN_MS]                   remove acknowledged attempts (7 days)
        doctor [--create]                    facts about this machine
+       list [AFTER_ATTEMPT]                 attempts that are not acknowledged
+       resume                               successors for supervisors that died with work left, as after a reboot
        launch                               one framed or plain JSON request on stdin
 ROOT is an absolute path.
 ";
@@ -94,13 +96,26 @@ fn complain(error: &io::Error) -> u8 {
 }
 
 fn single(root: &Root, words: &[&str]) -> Code {
-    if words == ["launch"] {
-        return launch(root);
+    match words {
+        ["launch"] => return launch(root),
+        ["resume"] => return resume(root),
+        _ => {}
     }
     let verb = parse(words)?;
     let create = matches!(verb, Verb::Doctor { create_marker: true });
     let marker = if create { None } else { root.marker() };
     print(&verbs::answer(root, Request { v: VERSION, id: 1, marker, verb }))
+}
+
+/// For timers and start-up scripts; needs no marker, because it touches what is here already.
+fn resume(root: &Root) -> Code {
+    match verbs::resume::run(root) {
+        Ok(called) => {
+            println!("{{\"resumed\":{called}}}");
+            Ok(DONE)
+        }
+        Err(verbs::Fault(_, why)) => Ok(complain(&io::Error::other(why))),
+    }
 }
 
 /// One request as a frame (answered as one) or as plain JSON.
@@ -141,6 +156,8 @@ fn parse(words: &[&str]) -> Result<Verb, Option<String>> {
         ["logs", id, stream, offset, limit] => logs(id, stream, number(offset)?, number(limit)?),
         ["gc"] => Verb::Gc { older_than_ms: sortie_protocol::limits::KEEP_ACKED_MS },
         ["gc", older] => Verb::Gc { older_than_ms: number(older)? },
+        ["list"] => Verb::List { after: None },
+        ["list", after] => Verb::List { after: Some(own(after)) },
         ["doctor"] => Verb::Doctor { create_marker: false },
         ["doctor", "--create"] => Verb::Doctor { create_marker: true },
         _ => return Err(None),

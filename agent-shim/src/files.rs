@@ -57,6 +57,19 @@ pub fn replace_json<T: serde::Serialize>(path: &Path, value: &T) -> io::Result<(
     replace(path, &serde_json::to_vec(value)?)
 }
 
+/// Replace a JSON file atomically, and durably as late as the system likes: for what can be said anew.
+pub fn replace_soon<T: serde::Serialize>(path: &Path, value: &T) -> io::Result<()> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let temp = parent(path)?.join(format!(".{name}.{}", crate::sign::random_hex(8)));
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    let mut file = File::from(rustix::fs::open(&temp, flags, Mode::RUSR | Mode::WUSR)?);
+    let done = file.write_all(&serde_json::to_vec(value)?).and_then(|()| std::fs::rename(&temp, path));
+    if done.is_err() {
+        let _ = std::fs::remove_file(&temp);
+    }
+    done
+}
+
 /// Make the entries of a directory durable.
 pub fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()

@@ -5,6 +5,7 @@
 //! and goes when it has no children left: then nothing of the job is below it.
 
 use crate::attempt::{Attempt, Exit};
+use crate::contain::usage;
 use crate::limits::{EXIT_RESERVE_BYTES, SPAWN_ERROR_BYTES};
 use crate::{clock, failpoint, files, spawn};
 use rustix::fs::{FallocateFlags, Mode, OFlags, fallocate};
@@ -80,7 +81,8 @@ fn reap(attempt: &Attempt, job: u32, slot: File) -> io::Result<()> {
 
 /// A wait status as an exit record.
 pub fn exit_of(status: WaitStatus) -> Exit {
-    Exit { code: status.exit_status(), signal: status.terminating_signal(), mono_ms: clock::mono_ms(), ..Exit::default() }
+    let used = Some(usage::reaped());
+    Exit { code: status.exit_status(), signal: status.terminating_signal(), mono_ms: clock::mono_ms(), used, ..Exit::default() }
 }
 
 /// The exit record's room on disk, before it is needed (F014).

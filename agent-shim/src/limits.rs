@@ -12,6 +12,19 @@ pub const LOCK_MS: u64 = 500;
 pub const GATE_MS: u64 = 15_000;
 /// Between two looks at the output files and the stop file while nothing happens, in milliseconds.
 pub const TICK_MS: u64 = 1_000;
+/// Processor time between two heartbeats that is no sign of work, in milliseconds: an event loop that waits uses as much.
+pub const IDLE_CPU_MS: u64 = 100;
+/// The same as a share of the time between them, in thousandths.
+pub const IDLE_CPU_PERMILLE: u64 = 20;
+/// How old the last heartbeat of a live supervisor may be at least before views leave it out, in milliseconds: three of the shortest
+/// are less than a busy machine can be late.
+pub const BEAT_LEAST_MS: u64 = 15_000;
+/// Views of one page of `list`, in bytes of JSON: the frame holds 8 MiB.
+pub const LIST_PAGE_BYTES: usize = 4 << 20;
+/// Most of an answer that `reach` repeats, in bytes: enough for a nonce, or for the title of a proxy's page.
+pub const REACH_BODY_BYTES: usize = 4 << 10;
+/// Between two notes on disk that the server is still heard, in milliseconds: it is written for each attempt.
+pub const HEARD_NOTE_MS: u64 = 5_000;
 /// Between two looks at the files that a job reports in, in milliseconds.
 pub const REPORT_LOOK_MS: u64 = 2_000;
 /// Between two looks for an exit record that is due at any moment, in milliseconds.

@@ -6,9 +6,9 @@
 mod artifacts;
 mod attempt;
 mod below;
-mod cgroup;
 mod cli;
 mod clock;
+mod contain;
 mod events;
 mod failpoint;
 mod files;

@@ -5,11 +5,12 @@
 //! the supervisor, or carries the attempt's cookie in its environment; and so do all descendants of such a one.
 
 use crate::attempt::{Attempt, Child};
-use crate::cgroup::Cgroup;
 use crate::clock::{mono_ms, pause};
+use crate::contain::{Hold, usage};
 use crate::limits::{KILL_MS, SWEEP_MS};
 use crate::process::{ProcessId, Stat};
 use rustix::process::Signal;
+use sortie_protocol::confine::ResourceUse;
 use std::collections::{HashMap, HashSet};
 
 /// Name of the cookie in the environment of every process of a job.
@@ -19,7 +20,7 @@ pub const COOKIE: &str = "SORTIE_JOB";
 pub struct Tree {
     keeper: ProcessId,
     job: ProcessId,
-    cgroup: Option<Cgroup>,
+    hold: Hold,
     cookie: Vec<u8>,
     /// Whether orphans of the tree are reparented to this process.
     reaper: bool,
@@ -28,9 +29,8 @@ pub struct Tree {
 impl Tree {
     /// The tree of an attempt; `reaper` for its supervisor.
     pub fn of(attempt: &Attempt, child: &Child, reaper: bool) -> Self {
-        let cgroup = child.cgroup.as_deref().and_then(Cgroup::open);
         let cookie = format!("{COOKIE}={}", attempt.id().as_str()).into_bytes();
-        Self { keeper: child.keeper, job: child.job, cgroup, cookie, reaper }
+        Self { keeper: child.keeper, job: child.job, hold: child.hold(), cookie, reaper }
     }
 
     /// Live processes of the tree, without its keeper and this process.
@@ -52,7 +52,7 @@ impl Tree {
         if self.reaper {
             todo.extend(below.get(&me).into_iter().flatten());
         }
-        todo.extend(self.cgroup.iter().flat_map(Cgroup::pids));
+        todo.extend(self.hold.groups.pids());
         // What started before the job cannot be of it: that spares reading most environments.
         todo.extend(table.values().filter(|s| s.id.start_ticks >= self.job.start_ticks && self.has_cookie(s.id.pid)).map(|s| s.id.pid));
         let mut seen = HashSet::from([me, self.keeper.pid]);
@@ -75,10 +75,11 @@ impl Tree {
         self.members().is_empty() && self.members().is_empty()
     }
 
-    /// Whether nobody is left, said by one look: enough where the keeper has left by itself, because a subreaper without children
-    /// has no descendants, and only strays that were started by somebody else remain to be looked for.
-    pub fn is_left_empty(&self) -> bool {
-        self.members().is_empty()
+    /// Who is left after the main process, said by two looks where the first finds nobody. Where the keeper has left by itself one is
+    /// enough: a subreaper without children has no descendants, and only strays that were started by somebody else can remain.
+    pub fn settled(&self) -> Vec<ProcessId> {
+        let first = self.members();
+        if first.is_empty() { self.members() } else { first }
     }
 
     /// End the tree: TERM, `grace_ms`, KILL until it is empty. `tick` runs between looks (it reaps). False: somebody is left.
@@ -108,9 +109,7 @@ impl Tree {
     fn kill(&self, mut tick: impl FnMut()) -> bool {
         let until = mono_ms() + KILL_MS;
         loop {
-            if let Some(cgroup) = &self.cgroup {
-                cgroup.kill();
-            }
+            self.hold.groups.kill();
             for member in self.members() {
                 member.signal(&[Signal::KILL]);
             }
@@ -125,16 +124,23 @@ impl Tree {
         }
     }
 
-    /// Whether the kernel killed in the job's cgroup for want of memory.
+    /// Whether the kernel killed in the job for want of memory.
     pub fn oom_killed(&self) -> bool {
-        self.cgroup.as_ref().is_some_and(Cgroup::oom_killed)
+        self.hold.oom_killed()
     }
 
-    /// Forget the cgroup of a tree that is gone.
-    pub fn remove_cgroup(&self) {
-        if let Some(cgroup) = &self.cgroup {
-            cgroup.remove();
-        }
+    /// What it has used so far.
+    pub fn used(&self) -> ResourceUse {
+        let counted =
+            self.hold.groups.cpu_ms().is_some() && self.hold.groups.peak_memory_bytes().is_some() && self.hold.groups.io_bytes().is_some();
+        // The walk reads all of `/proc`: spared where groups count everything.
+        let members = if counted { Vec::new() } else { self.members() };
+        usage::used(&self.hold.groups, self.keeper, &members)
+    }
+
+    /// Forget the groups of a tree that is gone.
+    pub fn remove_groups(&self) {
+        self.hold.groups.remove();
     }
 
     fn has_cookie(&self, pid: u32) -> bool {

@@ -1,8 +1,12 @@
 //! Where an attempt stands, read from its files without touching its lock.
 
-use crate::attempt::Attempt;
+use crate::attempt::{Attempt, Child};
+use crate::limits::BEAT_LEAST_MS;
+use crate::post::heard::{self, Heard};
+use crate::supervise::pulse;
 use crate::tree::Tree;
-use crate::{clock, events, sign};
+use crate::{clock, events, output, reports, sign};
+use sortie_protocol::callback::{CallbackKind, Heartbeat};
 use sortie_protocol::limits::POST_FOR_MS;
 use sortie_protocol::view::{AttemptView, Phase};
 
@@ -20,6 +24,9 @@ pub fn view(attempt: &Attempt) -> AttemptView {
         (None, Some(result)) => result.tree_gone,
         (_, None) => false,
     };
+    let is_live = matches!(phase, Phase::Running | Phase::Stopping);
+    let heard = heard::read(attempt);
+    let report = |kind| child.as_ref().filter(|_| is_live).and_then(|child| reports::last(attempt, child, kind));
     AttemptView {
         attempt: attempt.id().as_str().to_owned(),
         phase,
@@ -32,12 +39,33 @@ pub fn view(attempt: &Attempt) -> AttemptView {
         result_seq: result.map(|event| event.seq),
         tree_gone,
         containment: child.as_ref().map(|child| child.containment().to_owned()),
-        heard_ms: None,
-        post_error: None,
-        beat: None,
-        progress: None,
-        checkpoint: None,
+        heard_ms: heard.as_ref().and_then(Heard::ago_ms),
+        post_error: heard.and_then(|heard| heard.error),
+        beat: child.as_ref().filter(|_| is_live).and_then(|child| beat(attempt, child)),
+        progress: report(CallbackKind::Progress),
+        checkpoint: report(CallbackKind::Checkpoint),
     }
+}
+
+/// The last heartbeat, with what files say now. None where the supervisor has missed three: then it says nothing for the job.
+fn beat(attempt: &Attempt, child: &Child) -> Option<Heartbeat> {
+    let last = pulse::last(attempt);
+    let spec_ms = attempt.spec().map_or(0, |spec| spec.heartbeat_ms);
+    let since = last.as_ref().map_or(child.started_mono_ms, |last| last.mono_ms);
+    let age = clock::mono_ms().saturating_sub(since);
+    if age > spec_ms.saturating_mul(3).max(BEAT_LEAST_MS) {
+        return None;
+    }
+    let last = last.map(|last| last.beat);
+    Some(Heartbeat {
+        silent_ms: output::silent_ms(attempt),
+        stdout_bytes: output::written(attempt, "stdout"),
+        stderr_bytes: output::written(attempt, "stderr"),
+        idle_ms: last.as_ref().and_then(|last| last.idle_ms),
+        used: last.and_then(|last| last.used),
+        suspended_ms: child.suspended_ms(),
+        boot_id: Some(child.boot_id.clone()),
+    })
 }
 
 /// First match wins.

@@ -3,6 +3,7 @@
 //!
 //! Nothing of this is remembered on the VM. A supervisor that takes over asks the server how far the upload had come.
 
+pub mod kept;
 mod upload;
 
 use crate::attempt::Attempt;
@@ -42,6 +43,12 @@ pub fn keep(attempt: &Attempt, spec: &Spec, wake: &OwnedFd) -> Files {
         let fate = opened.map_or_else(ArtifactFate::missing, |file| uploads.file(&slot.to_string(), name, &file, ARTIFACT_BYTES));
         if let ArtifactFate::Missing { missing } = &fate {
             attempt.log(&format!("the artifact {name:?} is missing: {missing}"));
+            if let Ok(root) = root.as_ref().map_or(Err(()), |root| root.as_ref().map_err(|_| ()))
+                && let Ok(file) = below::open(root, name)
+                && let Err(error) = kept::save(attempt, &slot.to_string(), &file)
+            {
+                attempt.log(&format!("the artifact {name:?} is not kept for later: {error}"));
+            }
         }
         ArtifactNote { name: name.clone(), fate }
     };

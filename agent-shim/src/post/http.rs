@@ -55,6 +55,15 @@ impl Client {
         read(sent)
     }
 
+    /// Post nothing of an attempt, to see what answers.
+    pub fn bare(&mut self, url: &str, trust: &Trust) -> Result<Reply, Refused> {
+        let known = url.starts_with("https://") || (url.starts_with("http://") && *trust == Trust::PlainHttp);
+        if !known {
+            return Err(Refused::Config("the URL is not https, and plain HTTP is not configured".to_owned()));
+        }
+        read(self.agent(trust, url.starts_with("https://"))?.post(url).header("content-type", "application/json").send(&b"{}"[..]))
+    }
+
     /// A piece of an upload, or the question how far it is.
     pub fn piece(&mut self, credentials: &Credentials, piece: &Piece<'_>) -> Result<Reply, Refused> {
         let url = url(credentials.artifact_url.as_deref().unwrap_or_default(), piece.slot)?;

@@ -4,20 +4,23 @@
 
 pub mod answer;
 pub mod backoff;
+pub mod heard;
 pub mod http;
 mod roots;
 
-use crate::attempt::{Attempt, Stop};
+use crate::attempt::{Attempt, Child, Stop};
 use crate::events::{self, Event};
 use crate::limits::REPORT_LOOK_MS;
 use crate::reports::{REPORTS, Reports};
 use crate::sign::ProofKey;
-use crate::{clock, failpoint, output};
+use crate::supervise::pulse::Pulse;
+use crate::{clock, failpoint};
 use answer::Verdict;
 use backoff::Backoff;
+use heard::Noted;
 use rustix::event::{PollFd, PollFlags, poll};
 use sortie_protocol::VERSION;
-use sortie_protocol::callback::{CallbackBody, CallbackKind, Heartbeat};
+use sortie_protocol::callback::{CallbackBody, CallbackKind};
 use sortie_protocol::limits::{CALLBACK_BYTES, POST_FOR_MS};
 use sortie_protocol::spec::Spec;
 use std::collections::BTreeSet;
@@ -53,8 +56,8 @@ impl Shared {
 }
 
 impl Poster {
-    /// Start the thread. `started_mono_ms` is when the job was started: heartbeats count from there.
-    pub fn start(attempt: &Attempt, spec: &Spec, instance: &str, started_mono_ms: u64) -> io::Result<Self> {
+    /// Start the thread. With a child that runs or ran on this boot there are heartbeats and reports to post.
+    pub fn start(attempt: &Attempt, spec: &Spec, instance: &str, child: Option<&Child>) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let thread = Thread {
             attempt: attempt.clone(),
@@ -63,19 +66,23 @@ impl Poster {
             instance: instance.to_owned(),
             heartbeat_ms: spec.heartbeat_ms,
             next_heartbeat: clock::mono_ms().saturating_add(spec.heartbeat_ms),
-            started_mono_ms,
+            pulse: Pulse::new(attempt),
+            child: child.cloned(),
             last_seq: 0,
             reports: Reports::default(),
             next_look: 0,
             reachable: true,
+            heard: Noted::default(),
+            failure: None,
             never: BTreeSet::new(),
+            credentials: stamp(attempt),
             backoff: Backoff::default(),
         };
         std::thread::Builder::new().name("post".to_owned()).spawn(move || thread.run())?;
         Ok(Self { shared, attempt: attempt.clone() })
     }
 
-    /// The log has grown.
+    /// The log has grown, or something else in the attempt's directory has changed.
     pub fn news(&self) {
         self.shared.news().log = true;
         self.shared.changed.notify_all();
@@ -89,8 +96,9 @@ impl Poster {
             let mut fds = [PollFd::new(wake, PollFlags::IN)];
             // A minute: only the 30 days and a state root that goes are waited for here, everything else wakes us.
             let _ = poll(&mut fds, Some(&crate::spawn::timespec(60_000)));
-            let mut buffer = [0; 64];
-            while matches!(rustix::io::read(wake, &mut buffer), Ok(n) if n > 0) {}
+            if crate::supervise::drain(wake) {
+                self.news();
+            }
         }
         Ok(())
     }
@@ -103,22 +111,36 @@ struct Thread {
     instance: String,
     heartbeat_ms: u64,
     next_heartbeat: u64,
-    started_mono_ms: u64,
+    pulse: Pulse,
+    child: Option<Child>,
     /// Number of the last post that is not in the log.
     last_seq: u64,
     reports: Reports,
     next_look: u64,
     /// Whether the last try got any answer at all.
     reachable: bool,
+    heard: Noted,
+    /// What the last try failed with, where it got no answer.
+    failure: Option<String>,
     /// Events that are not posted any more: too large, left to `collect`.
     never: BTreeSet<u64>,
+    /// Which credentials it posts with.
+    credentials: Option<u64>,
     backoff: Backoff,
+}
+
+/// Tells credentials from those that replace them: they are written beside and renamed.
+fn stamp(attempt: &Attempt) -> Option<u64> {
+    attempt.file("credentials.json").symlink_metadata().ok().map(|meta| std::os::unix::fs::MetadataExt::ino(&meta))
 }
 
 /// What the thread does next.
 enum Next {
     Post(Event),
-    Beat,
+    /// A heartbeat is due; posted unless something else tries in vain already.
+    Beat {
+        post: bool,
+    },
     /// A look at what the job reports.
     Look,
     Wait(u64),
@@ -139,13 +161,19 @@ impl Thread {
                         events::mark_delivered(&self.attempt, event.seq);
                     }
                 }
-                Next::Beat => self.beat(),
+                Next::Beat { post } => self.beat(post),
                 Next::Look => self.look(),
                 Next::Wait(ms) => {
                     let news = self.shared.news();
                     let wait = self.shared.changed.wait_timeout_while(news, Duration::from_millis(ms), |news| !news.log);
                     wait.unwrap_or_else(PoisonError::into_inner).0.log = false;
                 }
+            }
+            let credentials = stamp(&self.attempt);
+            if credentials != self.credentials {
+                // Others were brought: what the old ones have earned is over.
+                self.credentials = credentials;
+                self.backoff.now();
             }
             let grown = events::read(&self.attempt);
             if events::result(&grown).is_some() && events::result(&log).is_none() {
@@ -169,12 +197,9 @@ impl Thread {
         }
         let beats = self.heartbeat_ms > 0 && result.is_none();
         if beats && self.next_heartbeat <= now {
-            if waiting.is_none() || self.reachable {
-                return Next::Beat;
-            }
-            self.next_heartbeat = now.saturating_add(self.heartbeat_ms);
+            return Next::Beat { post: waiting.is_none() || self.reachable };
         }
-        let looks = result.is_none() && self.started_mono_ms > 0;
+        let looks = result.is_none() && self.child.is_some();
         if looks && self.next_look <= now {
             return Next::Look;
         }
@@ -204,20 +229,12 @@ impl Thread {
         }
     }
 
-    fn beat(&mut self) {
-        let now = clock::mono_ms();
-        self.next_heartbeat = now.saturating_add(self.heartbeat_ms);
-        let data = Heartbeat {
-            // A job that is over and whose files are being uploaded is not silent.
-            silent_ms: if self.attempt.exit().is_some() { 0 } else { output::silent_ms(&self.attempt) },
-            stdout_bytes: output::written(&self.attempt, "stdout"),
-            stderr_bytes: output::written(&self.attempt, "stderr"),
-            idle_ms: None,
-            used: None,
-            suspended_ms: None,
-            boot_id: Some(clock::boot_id()),
-        };
-        if let Ok(data) = serde_json::to_value(data) {
+    /// Made whether or not it is posted: a host that is collected from shows it.
+    fn beat(&mut self, post: bool) {
+        self.next_heartbeat = clock::mono_ms().saturating_add(self.heartbeat_ms);
+        let Some(child) = &self.child else { return };
+        let beat = self.pulse.beat(&self.attempt, child);
+        if post && let Ok(data) = serde_json::to_value(beat) {
             self.say(CallbackKind::Heartbeat, data);
         }
     }
@@ -240,7 +257,8 @@ impl Thread {
     /// A post that is not in the log.
     fn say(&mut self, kind: CallbackKind, data: serde_json::Value) -> Option<Verdict> {
         // Milliseconds since the start: grows over supervisors that know nothing of each other.
-        let seq = clock::mono_ms().saturating_sub(self.started_mono_ms).max(self.last_seq + 1);
+        let started = self.child.as_ref().map_or(0, |child| child.started_mono_ms);
+        let seq = clock::mono_ms().saturating_sub(started).max(self.last_seq + 1);
         self.last_seq = seq;
         let (attempt, instance) = (self.attempt.id().as_str().to_owned(), self.instance.clone());
         let body = CallbackBody { v: VERSION, attempt, kind, seq, at_ms: clock::wall_ms(), instance, data };
@@ -250,6 +268,7 @@ impl Thread {
     /// Sign and post. A receipt that asks for the job's end is obeyed, whatever it was for.
     fn send(&mut self, kind: CallbackKind, seq: u64, body: &str) -> Verdict {
         let verdict = self.try_send(kind, seq, body);
+        self.heard.note(&self.attempt, &verdict, self.failure.take());
         self.reachable = !matches!(verdict, Verdict::Keep(answer::Pace::Unreachable | answer::Pace::Never));
         if let Verdict::Delivered { stop: Some(reason) } = &verdict {
             if let Err(error) = self.attempt.write_stop(&Stop::now(reason, false)) {
@@ -277,8 +296,9 @@ impl Thread {
         }
     }
 
-    fn kept(&self, pace: answer::Pace, why: &str) -> Verdict {
+    fn kept(&mut self, pace: answer::Pace, why: &str) -> Verdict {
         self.attempt.log(&format!("not posted: {why}"));
+        self.failure = Some(why.to_owned());
         Verdict::Keep(pace)
     }
 

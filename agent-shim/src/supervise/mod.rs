@@ -8,6 +8,7 @@
 //! | ours | no | no | yes | spools a result that says so, posts |
 //! | ours | no | no | no | starts the job, then as above |
 
+pub mod pulse;
 mod result;
 mod start;
 mod watch;
@@ -21,7 +22,7 @@ use crate::limits::LOCK_MS;
 use crate::post::Poster;
 use crate::process::ProcessId;
 use crate::{artifacts, below, clock, failpoint, files, gate, harden, sign};
-use result::End;
+use result::{End, Seen};
 use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat};
 use sortie_protocol::callback::{CallbackKind, Started};
 use sortie_protocol::spec::Spec;
@@ -95,28 +96,28 @@ fn supervise(attempt: &Attempt, ready: &mut ReadyPipe) -> io::Result<()> {
     let mut log = EventLog::open(attempt, &owner.instance)?;
     if events::result(&events::read(attempt)).is_some() {
         ready.say("ready");
-        return Poster::start(attempt, &spec, &owner.instance, 0)?.until_delivered(&wake);
+        return Poster::start(attempt, &spec, &owner.instance, None)?.until_delivered(&wake);
     }
     if !attempt.was_started()
         && let Some(stop) = attempt.stop()
     {
-        spool(attempt, &mut log, None, &End::NeverStarted(stop), true, Files::default())?;
+        spool(attempt, &mut log, None, &End::NeverStarted(stop), &Seen::nothing(), Files::default())?;
         ready.say("ready");
-        return Poster::start(attempt, &spec, &owner.instance, 0)?.until_delivered(&wake);
+        return Poster::start(attempt, &spec, &owner.instance, None)?.until_delivered(&wake);
     }
     let adopted = attempt.was_started();
     let child = if adopted {
         attempt.child().ok_or_else(|| io::Error::other("child.json cannot be read: the attempt is never run again"))?
     } else {
-        start::start(attempt)?
+        start::start(attempt, &spec)?
     };
     if child.boot_id != owner.boot_id {
         let end = attempt.exit().map_or(End::Interrupted, |exit| End::Exit { exit, stop: attempt.stop(), oom: false });
         take_secrets_back(attempt, &spec);
         let files = artifacts::keep(attempt, &spec, &wake);
-        spool(attempt, &mut log, Some(&child), &end, true, files)?;
+        spool(attempt, &mut log, Some(&child), &end, &Seen::nothing(), files)?;
         ready.say("ready");
-        return Poster::start(attempt, &spec, &owner.instance, 0)?.until_delivered(&wake);
+        return Poster::start(attempt, &spec, &owner.instance, None)?.until_delivered(&wake);
     }
     if adopted {
         settle_gate(attempt, &child);
@@ -128,18 +129,19 @@ fn supervise(attempt: &Attempt, ready: &mut ReadyPipe) -> io::Result<()> {
             attempt.log(&format!("the start cannot be logged: {error}"));
         }
     }
-    let mut poster = Poster::start(attempt, &spec, &owner.instance, child.started_mono_ms);
-    let (end, gone) = watch::Watch { attempt, spec: &spec, child: &child, wake: &wake, own: None }.run();
+    let mut poster = Poster::start(attempt, &spec, &owner.instance, Some(&child));
+    let (end, seen) =
+        watch::Watch { attempt, spec: &spec, child: &child, wake: &wake, woken: &|| poster.iter().for_each(Poster::news), own: None }.run();
     take_secrets_back(attempt, &spec);
     let files = if matches!(end, End::Exit { .. } | End::Lost) { artifacts::keep(attempt, &spec, &wake) } else { Files::default() };
     attempt.root().failpoint(failpoint::FILES_KEPT);
-    spool(attempt, &mut log, Some(&child), &end, gone, files)?;
+    spool(attempt, &mut log, Some(&child), &end, &seen, files)?;
     ready.say("ready");
     // Without a thread to be had (a limit on processes) the job came first; now there is time to wait for one.
     while let Err(error) = poster {
         attempt.log(&format!("no posting thread: {error}"));
         clock::pause(crate::limits::TICK_MS);
-        poster = Poster::start(attempt, &spec, &owner.instance, child.started_mono_ms);
+        poster = Poster::start(attempt, &spec, &owner.instance, Some(&child));
     }
     let poster = poster?;
     poster.news();
@@ -191,8 +193,8 @@ fn log_started(attempt: &Attempt, log: &mut EventLog, child: &Child) -> io::Resu
 }
 
 /// The result, durable before anybody hears of it. A full disk is waited for: the job is over, its result is not lost.
-fn spool(attempt: &Attempt, log: &mut EventLog, child: Option<&Child>, end: &End, tree_gone: bool, files: Files) -> io::Result<()> {
-    let data = serde_json::to_value(result::build(attempt, child, end, tree_gone, files))?;
+fn spool(attempt: &Attempt, log: &mut EventLog, child: Option<&Child>, end: &End, seen: &Seen, files: Files) -> io::Result<()> {
+    let data = serde_json::to_value(result::build(attempt, child, end, seen, files))?;
     let mut tries = 0;
     while let Err(error) = log.append(CallbackKind::Result, data.clone()) {
         if tries == 0 {

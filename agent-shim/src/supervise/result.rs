@@ -2,10 +2,13 @@
 
 use crate::artifacts::Files;
 use crate::attempt::{Attempt, Child, Exit, Stop};
+use crate::contain::usage::most;
 use crate::limits::RESULT_DEPTH;
 use crate::reports::{self, depth};
+use crate::supervise::pulse;
 use crate::{clock, files, output};
 use sortie_protocol::callback::{CallbackKind, JobOutcome, JobResult};
+use sortie_protocol::confine::ResourceUse;
 use sortie_protocol::limits::{RESULT_BYTES, RESULT_DOCUMENT_BYTES};
 use std::io;
 
@@ -23,13 +26,32 @@ pub enum End {
     Interrupted,
 }
 
+/// What was seen of the job's processes at its end.
+#[derive(Debug, Default)]
+pub struct Seen {
+    /// Whether the tree is verified to be gone.
+    pub gone: bool,
+    /// What they used.
+    pub used: Option<ResourceUse>,
+    /// How many had outlived the main process.
+    pub leftovers: u32,
+}
+
+impl Seen {
+    /// There is nobody, and nothing is known of what was.
+    pub fn nothing() -> Self {
+        Self { gone: true, ..Self::default() }
+    }
+}
+
 /// Outcome and explanation.
 fn outcome(end: &End) -> (JobOutcome, Option<String>) {
     match end {
         End::Exit { exit: Exit { spawn_error: Some(error), .. }, .. } => (JobOutcome::SpawnFailed, Some(error.clone())),
         End::Exit { stop: Some(stop), .. } if stop.timed_out => (JobOutcome::TimedOut, None),
         End::Exit { stop: Some(_), .. } => (JobOutcome::Stopped, None),
-        End::Exit { exit: Exit { signal: Some(9), .. }, oom: true, .. } => (JobOutcome::Oom, None),
+        // Told as a shell tells it of its child, too.
+        End::Exit { exit: Exit { signal: Some(9), .. } | Exit { code: Some(137), .. }, oom: true, .. } => (JobOutcome::Oom, None),
         End::Exit { exit: Exit { signal: Some(_), .. }, .. } => (JobOutcome::Signalled, None),
         End::Exit { .. } => (JobOutcome::Exited, None),
         End::NeverStarted(_) => (JobOutcome::Stopped, Some("ended before it had begun".to_owned())),
@@ -40,7 +62,7 @@ fn outcome(end: &End) -> (JobOutcome, Option<String>) {
 }
 
 /// The data of the `result` event.
-pub fn build(attempt: &Attempt, child: Option<&Child>, end: &End, tree_gone: bool, files: Files) -> JobResult {
+pub fn build(attempt: &Attempt, child: Option<&Child>, end: &End, seen: &Seen, files: Files) -> JobResult {
     let (outcome, message) = outcome(end);
     let exit = if let End::Exit { exit, .. } = end { exit.clone() } else { Exit::default() };
     let stop = match end {
@@ -64,7 +86,7 @@ pub fn build(attempt: &Attempt, child: Option<&Child>, end: &End, tree_gone: boo
         exit_code: exit.code,
         signal: exit.signal,
         stop_reason: stop.map(|stop| stop.reason),
-        tree_gone,
+        tree_gone: seen.gone,
         started_at_ms: child.map_or_else(clock::wall_ms, |child| child.started_at_ms),
         duration_ms: child.filter(|_| known).map_or(0, |child| ended.saturating_sub(child.started_mono_ms)),
         result,
@@ -79,11 +101,20 @@ pub fn build(attempt: &Attempt, child: Option<&Child>, end: &End, tree_gone: boo
         stderr_bytes: output::written(attempt, "stderr"),
         message,
         agent: None,
-        used: None,
-        held: None,
-        suspended_ms: None,
+        used: used(attempt, seen),
+        held: child.map(|child| child.hold().held),
+        suspended_ms: child.filter(|_| known).and_then(Child::suspended_ms),
         asked_ms: None,
-        leftovers: None,
+        leftovers: child.filter(|_| known).map(|_| seen.leftovers),
+    }
+}
+
+/// With what heartbeats had counted before its groups were gone or its supervisor died.
+fn used(attempt: &Attempt, seen: &Seen) -> Option<ResourceUse> {
+    let before = pulse::last(attempt).and_then(|last| last.beat.used);
+    match (before, seen.used) {
+        (Some(before), Some(now)) => Some(most(before, now)),
+        (before, now) => now.or(before),
     }
 }
 

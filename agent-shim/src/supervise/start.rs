@@ -1,16 +1,16 @@
 //! Starting the job, once: keeper and gate, cgroup, the durable identity, and only then the byte that lets it run.
 
 use crate::attempt::{Attempt, Child};
-use crate::cgroup::Cgroup;
 use crate::limits::GATE_MS;
 use crate::process::ProcessId;
-use crate::{clock, failpoint, files, spawn};
+use crate::{clock, contain, failpoint, files, spawn};
+use sortie_protocol::spec::Spec;
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::process::{ChildStdout, Stdio};
 
 /// Start the job of a claim that was never started. Returns with the identity durable and the gate open.
-pub fn start(attempt: &Attempt) -> io::Result<Child> {
+pub fn start(attempt: &Attempt, spec: &Spec) -> io::Result<Child> {
     for stream in crate::output::STREAMS {
         File::options().append(true).create(true).open(attempt.file(stream))?;
     }
@@ -24,20 +24,16 @@ pub fn start(attempt: &Attempt) -> io::Result<Child> {
     let pid = line.strip_prefix("pid ").and_then(|pid| pid.parse().ok());
     let job = pid.and_then(ProcessId::of).ok_or_else(|| io::Error::other("the gate died"))?;
     attempt.root().failpoint(failpoint::GATE_WAITING);
-    let cgroup = Cgroup::make(attempt.id().as_str()).filter(|cgroup| {
-        let inside = cgroup.take(job);
-        if !inside {
-            cgroup.remove();
-        }
-        inside
-    });
+    let hold = contain::take(attempt, spec, job);
     let child = Child {
         keeper,
         job,
         boot_id: clock::boot_id(),
-        cgroup: cgroup.map(|cgroup| cgroup.path()),
+        cgroup: hold.groups.unified.as_ref().map(|path| path.to_string_lossy().into_owned()),
+        hold: Some(hold),
         started_at_ms: clock::wall_ms(),
         started_mono_ms: clock::mono_ms(),
+        slept_ms: Some(clock::slept_ms()),
     };
     files::replace_json(&attempt.file("child.json"), &child)?;
     attempt.root().failpoint(failpoint::CHILD_WRITTEN);

@@ -1,8 +1,9 @@
 //! Watching a job to its end, started by this supervisor or adopted from a dead one.
 
 use crate::attempt::{Attempt, Child, Exit, Stop};
+use crate::contain::usage::most;
 use crate::limits::{GRACE_CAP_MS, SOON_MS, SWEEP_MS, TICK_MS};
-use crate::supervise::result::End;
+use crate::supervise::result::{End, Seen};
 use crate::tree::Tree;
 use crate::{clock, failpoint, keeper, output, spawn};
 use rustix::event::{PollFd, PollFlags, poll};
@@ -20,13 +21,15 @@ pub struct Watch<'a> {
     pub child: &'a Child,
     /// FIFO that verbs and the keeper write to.
     pub wake: &'a OwnedFd,
+    /// Called after each wake.
+    pub woken: &'a dyn Fn(),
     /// Exit of the main process as seen by this process, where the keeper died and the job became our child.
     pub own: Option<Exit>,
 }
 
 impl Watch<'_> {
-    /// Until the main process has ended and the tree is swept. Says how, and whether the tree is verified to be gone.
-    pub fn run(mut self) -> (End, bool) {
+    /// Until the main process has ended and the tree is swept. Says how, and what was seen of the tree.
+    pub fn run(mut self) -> (End, Seen) {
         let tree = Tree::of(self.attempt, self.child, true);
         let grace = self.spec.grace_ms.min(GRACE_CAP_MS);
         let mut ended_by: Option<Stop> = None;
@@ -41,7 +44,8 @@ impl Watch<'_> {
                     self.attempt.root().failpoint(failpoint::STOP_SEEN);
                     if !tree.end(grace, || self.reap()) {
                         // Not even KILL ends it. Say so now; the debt stays visible in every later view.
-                        return (End::Exit { exit: Exit::default(), stop: ended_by, oom: false }, false);
+                        let seen = Seen { gone: false, used: Some(tree.used()), ..Seen::default() };
+                        return (End::Exit { exit: Exit::default(), stop: ended_by, oom: false }, seen);
                     }
                     continue;
                 }
@@ -51,16 +55,21 @@ impl Watch<'_> {
         };
         self.attempt.root().failpoint(failpoint::EXIT_SEEN);
         // A result is not the end of the tree: what the job left behind is ended before anybody is told.
-        let gone = (self.keeper_left() && tree.is_left_empty()) || tree.end(grace, || self.reap());
+        let left = if self.keeper_left() { tree.members() } else { tree.settled() };
+        let gone = left.is_empty() || tree.end(grace, || self.reap());
         let oom = tree.oom_killed();
-        tree.remove_cgroup();
-        let Some(exit) = exit else { return (End::Lost, gone) };
+        let used = most(tree.used(), exit.as_ref().and_then(|exit| exit.used).unwrap_or_default());
+        // What a stop ended did not outlive the job by itself.
+        let leftovers = if ended_by.is_some() { 0 } else { left.len() as u32 };
+        let seen = Seen { gone, used: Some(used), leftovers };
+        tree.remove_groups();
+        let Some(exit) = exit else { return (End::Lost, seen) };
         if exit.not_run {
-            return (End::NotRun, gone);
+            return (End::NotRun, seen);
         }
         // The reason may be one that a predecessor acted on.
         let stop = ended_by.or_else(|| self.attempt.stop().filter(|stop| stop.mono_ms <= exit.mono_ms));
-        (End::Exit { exit, stop, oom }, gone)
+        (End::Exit { exit, stop, oom }, seen)
     }
 
     /// How the main process ended; inner `None` where nobody can know any more.
@@ -117,12 +126,18 @@ impl Watch<'_> {
         let mut fds = vec![PollFd::new(self.wake, PollFlags::IN)];
         fds.extend(keeper.iter().chain(job.iter()).map(|fd| PollFd::new(fd, PollFlags::IN)));
         let _ = poll(&mut fds, Some(&spawn::timespec(pause)));
-        drain(self.wake);
+        if drain(self.wake) {
+            (self.woken)();
+        }
     }
 }
 
-/// Forget the wakes so far; what they were about is on disk.
-pub fn drain(wake: &OwnedFd) {
+/// Forget the wakes so far; what they were about is on disk. Whether there were any.
+pub fn drain(wake: &OwnedFd) -> bool {
     let mut buffer = [0; 64];
-    while matches!(rustix::io::read(wake, &mut buffer), Ok(n) if n > 0) {}
+    let mut any = false;
+    while matches!(rustix::io::read(wake, &mut buffer), Ok(n) if n > 0) {
+        any = true;
+    }
+    any
 }

@@ -1,8 +1,8 @@
 //! `doctor`: facts about the machine; for `host add` it makes the state root and its marker.
 
 use super::Fault;
-use crate::cgroup::Cgroup;
 use crate::clock;
+use crate::contain::Groups;
 use crate::root::{AttemptId, Root};
 use sortie_protocol::verb::{Refusal, Reply};
 use sortie_protocol::view::HostFacts;
@@ -24,7 +24,7 @@ pub fn run(root: &Root, create: bool) -> Result<Reply, Fault> {
         boot_id: clock::boot_id(),
         now_ms: clock::wall_ms(),
         free_bytes: disk.f_bavail.saturating_mul(disk.f_frsize),
-        containment: if Cgroup::available() { "cgroup" } else { "subreaper" }.to_owned(),
+        containment: if Groups::available() { "cgroup" } else { "subreaper" }.to_owned(),
         open_attempts: open_attempts(&root.jobs()),
         isolation: sortie_protocol::confine::Isolation::SharedUser,
         notes: Vec::new(),

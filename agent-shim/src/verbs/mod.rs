@@ -4,9 +4,14 @@ mod cancel;
 mod claim;
 mod collect;
 mod doctor;
+mod fetch;
 mod gc;
 mod launch;
+mod list;
 mod logs;
+mod reach;
+mod rekey;
+pub mod resume;
 mod status;
 
 use crate::attempt::Attempt;
@@ -59,9 +64,11 @@ fn run(root: &Root, request: Request) -> Result<Reply, Fault> {
         Verb::Ack { attempt, seq } => collect::ack(&named(root, &attempt)?, seq),
         Verb::Cancel { attempt, reason, wait_ms } => cancel::run(&named(root, &attempt)?, &reason, wait_ms),
         Verb::Logs { attempt, stream, offset, limit } => logs::run(&named(root, &attempt)?, &stream, offset, limit),
-        Verb::List { .. } | Verb::Answer { .. } | Verb::Fetch { .. } | Verb::Rekey { .. } | Verb::Reach { .. } => {
-            Err(Fault::usage("this shim does not know the verb"))
-        }
+        Verb::List { after } => list::run(root, after.as_deref()),
+        Verb::Answer { .. } => Err(Fault::usage("this shim does not know the verb")),
+        Verb::Fetch { attempt, slot, offset, limit } => fetch::run(&named(root, &attempt)?, &slot, offset, limit),
+        Verb::Rekey { attempt, credentials } => rekey::run(&named(root, &attempt)?, credentials),
+        Verb::Reach { url, trust } => Ok(reach::run(&url, &trust)),
         Verb::Gc { older_than_ms } => gc::run(root, older_than_ms),
         Verb::Doctor { .. } => doctor::run(root, creates),
     }
