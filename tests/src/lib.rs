@@ -12,6 +12,7 @@ pub mod flows;
 pub mod http;
 pub mod installation;
 pub mod limits;
+pub mod model;
 pub mod ports;
 pub mod processes;
 pub mod programs;

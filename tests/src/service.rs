@@ -123,7 +123,8 @@ fn serve(mut stream: TcpStream, kept: &Mutex<Kept>) {
     let _ = stream.write_all(format!("{answer}\r\n{body}").as_bytes());
 }
 
-fn read(stream: &TcpStream) -> Option<Seen> {
+/// A whole request, where one comes.
+pub(crate) fn read(stream: &TcpStream) -> Option<Seen> {
     let mut reader = BufReader::new(stream);
     let mut line = || {
         let mut text = String::new();
