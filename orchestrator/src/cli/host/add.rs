@@ -1,33 +1,15 @@
-//! `sortie host`: machines that jobs run on.
+//! `sortie host add`: where the machine is, how to log in, and what it must show.
 
-use super::Mutation;
-use super::client::{Ask, Client, segment};
-use super::context::{Context, read_text};
-use super::output::Done;
-use super::table;
+use super::host_text;
+use crate::cli::Mutation;
+use crate::cli::client::Client;
+use crate::cli::context::{Context, read_text};
+use crate::cli::output::Done;
 use crate::envelope::Problem;
 use crate::error_code::ErrorCode;
-use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use clap::Args;
+use serde_json::json;
 use std::path::PathBuf;
-
-#[derive(Subcommand)]
-pub enum HostCommand {
-    /// Add a machine by its host key; puts the shim there and pins its state root
-    Add(AddArgs),
-    /// All hosts
-    #[command(after_help = "Example:\n  sortie host list")]
-    List,
-    /// One host
-    #[command(after_help = "Example:\n  sortie host show builder")]
-    Show(NameArgs),
-    /// Reach a host anew and say how long each phase took and what is not right there
-    #[command(after_help = "Example:\n  sortie host test builder")]
-    Test(ChangeArgs),
-    /// Forget a host; refused while attempts on it are open
-    #[command(after_help = "Example:\n  sortie host remove builder\n\nThe state root stays on the machine; the answer names it.")]
-    Remove(ChangeArgs),
-}
 
 #[derive(Args)]
 #[command(after_help = "A key is never believed by itself: one of the --host-key... options, or --known-hosts, says what is expected.
@@ -82,65 +64,8 @@ pub struct ExpectedArgs {
     pub trust_on_first_use: bool,
 }
 
-#[derive(Args)]
-pub struct NameArgs {
-    /// Name of the host
-    name: String,
-}
-
-#[derive(Args)]
-pub struct ChangeArgs {
-    /// Name of the host
-    name: String,
-    #[command(flatten)]
-    key: Mutation,
-}
-
-const COLUMNS: [(&str, &str); 8] = [
-    ("NAME", "name"),
-    ("ADDRESS", "address"),
-    ("PORT", "port"),
-    ("USER", "user"),
-    ("LABELS", "labels"),
-    ("SLOTS", "slots"),
-    ("OPEN", "open_attempts"),
-    ("ADDED", "added_at"),
-];
-
 /// Do it.
-pub async fn run(command: HostCommand, context: &Context) -> Result<Done, Problem> {
-    match command {
-        HostCommand::Add(args) => add(args, context).await,
-        HostCommand::List => {
-            let success = Client::new(context)?.get("/v1/hosts").await?;
-            let text = table::of(&success.data["hosts"], &COLUMNS);
-            Ok(Done::new(success, text))
-        }
-        HostCommand::Show(args) => {
-            let success = Client::new(context)?.get(format!("/v1/hosts/{}", segment(&args.name))).await?;
-            let text = host_text(&success.data);
-            Ok(Done::new(success, text))
-        }
-        HostCommand::Test(args) => {
-            let success = Client::new(context)?.post(format!("/v1/hosts/{}/test", segment(&args.name)), json!({}), &args.key).await?;
-            let text = test_text(&success.data);
-            Ok(Done::new(success, text))
-        }
-        HostCommand::Remove(args) => {
-            let ask = Ask {
-                method: "DELETE",
-                path: format!("/v1/hosts/{}", segment(&args.name)),
-                key: Some(args.key.idempotency_key),
-                ..Ask::default()
-            };
-            let success = Client::new(context)?.ask(ask).await?;
-            let text = format!("removed {}; {} stays on the machine\n", args.name, table::cell(&success.data, "state_root"));
-            Ok(Done::new(success, text))
-        }
-    }
-}
-
-async fn add(args: AddArgs, context: &Context) -> Result<Done, Problem> {
+pub async fn run(args: AddArgs, context: &Context) -> Result<Done, Problem> {
     let target = Target::parse(&args.target)?;
     let absolute =
         |path: &PathBuf| std::path::absolute(path).map_err(|error| Problem::new(ErrorCode::Usage, format!("{}: {error}", path.display())));
@@ -204,55 +129,6 @@ impl Target {
         let plain = |text: &str| !text.is_empty() && !text.starts_with('-') && text.chars().all(|c| c.is_ascii_graphic());
         if plain(&user) && plain(address) { Ok(Self { user, address: address.to_owned(), port }) } else { Err(bad()) }
     }
-}
-
-fn host_text(host: &Value) -> String {
-    let mut text = table::fields(
-        host,
-        &[
-            ("name", "name"),
-            ("address", "address"),
-            ("port", "port"),
-            ("user", "user"),
-            ("login", "login.key|login"),
-            ("state root", "state_root"),
-            ("labels", "labels"),
-            ("slots", "slots"),
-            ("callbacks", "callbacks"),
-            ("added", "added_at"),
-            ("open attempts", "open_attempts"),
-            ("machine", "facts.uname"),
-            ("shim", "facts.shim_version"),
-        ],
-    );
-    for key in host["host_keys"].as_array().map(Vec::as_slice).unwrap_or_default() {
-        text += &format!("host key  {}\n", table::cell(key, "fingerprint"));
-    }
-    text
-}
-
-fn test_text(report: &Value) -> String {
-    let mut text = table::fields(
-        report,
-        &[
-            ("connect ms", "phases.connect_ms"),
-            ("key exchange ms", "phases.key_exchange_ms"),
-            ("login ms", "phases.login_ms"),
-            ("session ms", "phases.session_ms"),
-            ("answer ms", "phases.answer_ms"),
-            ("shim uploaded", "shim_uploaded"),
-            ("clock skew ms", "clock_skew_ms"),
-            ("machine", "facts.uname"),
-            ("host name", "facts.hostname"),
-            ("jobs held by", "facts.containment"),
-            ("free bytes", "facts.free_bytes"),
-        ],
-    );
-    for finding in report["findings"].as_array().map(Vec::as_slice).unwrap_or_default() {
-        text +=
-            &format!("{}: {}\n  fix: {}\n", table::cell(finding, "level"), table::cell(finding, "message"), table::cell(finding, "fix"));
-    }
-    text
 }
 
 #[cfg(test)]
