@@ -86,8 +86,10 @@ impl Model {
             let _ = stream.read(&mut [0; 1]);
             return;
         };
+        // Agents that try again wait as long as they are told, where they are told: a test need not sit through minutes of backoff.
+        let again = if reply.status >= 400 { "Retry-After-Ms: 50\r\n" } else { "" };
         let head = format!(
-            "HTTP/1.1 {} As Told\r\nConnection: close\r\nContent-Type: {}\r\nContent-Length: {}\r\n\r\n",
+            "HTTP/1.1 {} As Told\r\nConnection: close\r\n{again}Content-Type: {}\r\nContent-Length: {}\r\n\r\n",
             reply.status,
             reply.content_type,
             reply.body.len()
