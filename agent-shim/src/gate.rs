@@ -4,11 +4,12 @@
 
 use crate::attempt::Attempt;
 use crate::tree::COOKIE;
-use crate::{below, harden, reports, spawn};
+use crate::{agents, below, harden, reports, spawn};
 use rustix::fs::{MemfdFlags, Mode, OFlags, memfd_create};
 use sortie_protocol::bytes::Bytes;
 use sortie_protocol::spec::{Credentials, Spec};
-use std::ffi::OsStr;
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::fd::AsFd as _;
@@ -47,28 +48,43 @@ fn describe(attempt: &Attempt, error: &io::Error) -> String {
     if !dir.is_dir() {
         return format!("the working directory {} cannot be entered: {error}", dir.display());
     }
-    format!("the command {} cannot be executed: {error}", String::from_utf8_lossy(&spec.command[0].0))
+    let program = spec.command.first().map(|word| String::from_utf8_lossy(&word.0).into_owned());
+    let agent = spec.agent.as_ref().map(|task| format!("of the agent {}", task.kind.as_str()));
+    format!("the command {} cannot be executed: {error}", program.or(agent).unwrap_or_default())
 }
 
 fn prepare(attempt: &Attempt) -> io::Result<Command> {
     let spec = attempt.spec()?;
     let credentials = attempt.credentials()?;
-    let (program, arguments) = spec.command.split_first().ok_or_else(|| io::Error::other("the command is empty"))?;
-    let mut command = Command::new(os(program));
-    command.args(arguments.iter().map(os));
-    command.env_clear().envs(spawn::login_env());
-    command.envs(spec.env.iter().map(|(name, value)| (name, os(value))));
-    command.envs(credentials.secret_env.iter().map(|(name, value)| (name, os(value))));
-    command.env(COOKIE, attempt.id().as_str()).env("SORTIE_ATTEMPT", attempt.id().as_str());
-    command.env("SORTIE_RUN", &spec.run).env("SORTIE_STEP", &spec.step).env(RESULT, attempt.file("document.json"));
-    command.envs(reports::REPORTS.map(|(_, name, file)| (name, attempt.file(file))));
+    let env = environment(attempt, &spec, &credentials);
+    let agent = spec.agent.as_ref().map(|task| agents::prepare(attempt, &spec, task, &env, working_dir(attempt, &spec))).transpose()?;
+    let words = agent.as_ref().map_or_else(|| spec.command.iter().map(|word| os(word).to_owned()).collect(), |agent| agent.command.clone());
+    let (program, arguments) = words.split_first().ok_or_else(|| io::Error::other("the command is empty"))?;
+    let mut command = Command::new(program);
+    command.args(arguments);
+    command.env_clear().envs(agent.iter().flat_map(|agent| agent.env.iter().map(|(name, value)| (name, value)))).envs(&env);
     command.current_dir(working_dir(attempt, &spec));
-    command.stdin(stdin(credentials.secret_stdin.as_ref().or(spec.stdin.as_ref()))?);
+    let prompt = agent.map(|agent| Bytes(agent.prompt));
+    command.stdin(stdin(prompt.as_ref().or(credentials.secret_stdin.as_ref()).or(spec.stdin.as_ref()))?);
     hand_files(attempt, &spec, &credentials)?;
     command.stdout(output(&attempt.file("stdout"))?).stderr(output(&attempt.file("stderr"))?);
     harden::offer_to_oom_killer();
     harden::restore_umask();
     Ok(command)
+}
+
+/// The login's, then the spec's, then secrets; what names the attempt stands above all.
+fn environment(attempt: &Attempt, spec: &Spec, credentials: &Credentials) -> BTreeMap<OsString, OsString> {
+    let own = |name: &str, value: &OsStr| (OsString::from(name), value.to_owned());
+    let mut env: BTreeMap<OsString, OsString> = spawn::login_env().into_iter().map(|(name, value)| (name.into(), value)).collect();
+    env.extend(spec.env.iter().map(|(name, value)| own(name, os(value))));
+    env.extend(credentials.secret_env.iter().map(|(name, value)| own(name, os(value))));
+    let id = OsStr::new(attempt.id().as_str());
+    env.extend([own(COOKIE, id), own("SORTIE_ATTEMPT", id)]);
+    env.extend([own("SORTIE_RUN", spec.run.as_ref()), own("SORTIE_STEP", spec.step.as_ref())]);
+    env.extend([own(RESULT, attempt.file("document.json").as_os_str())]);
+    env.extend(reports::REPORTS.map(|(_, name, file)| own(name, attempt.file(file).as_os_str())));
+    env
 }
 
 /// The files of spec and credentials, each whole before the job begins.
@@ -87,7 +103,8 @@ fn hand_files(attempt: &Attempt, spec: &Spec, credentials: &Credentials) -> io::
 
 /// Where the job runs.
 pub fn working_dir(attempt: &Attempt, spec: &Spec) -> PathBuf {
-    spec.cwd.as_ref().map_or_else(|| attempt.file("work"), |cwd| PathBuf::from(os(cwd)))
+    let own = || agents::working_dir(attempt).unwrap_or_else(|| attempt.file("work"));
+    spec.cwd.as_ref().map_or_else(own, |cwd| PathBuf::from(os(cwd)))
 }
 
 /// The bytes and then the end of the file, from memory: nothing the job could keep waiting for.

@@ -3,6 +3,7 @@
 //! One binary plays five parts: the short-lived `session` that an orchestrator speaks with over SSH, the `supervise` process
 //! of each attempt, its `keep`er (parent of the job), the `gate` that becomes the job, and single verbs for people.
 
+mod agents;
 mod artifacts;
 mod attempt;
 mod below;

@@ -4,12 +4,14 @@
 
 use crate::attempt::{Attempt, Child};
 use crate::limits::RESULT_DEPTH;
-use crate::{clock, files};
+use crate::{agents, clock, files};
 use serde_json::Value;
 use sortie_protocol::artifact::Report;
 use sortie_protocol::callback::CallbackKind;
 use sortie_protocol::limits::REPORT_BYTES;
+use std::io;
 use std::os::unix::fs::MetadataExt as _;
+use std::path::PathBuf;
 
 /// Kind, name of the variable, name of the file.
 pub const REPORTS: [(CallbackKind, &str, &str); 2] =
@@ -59,13 +61,33 @@ pub fn last(attempt: &Attempt, child: &Child, kind: CallbackKind) -> Option<Repo
 }
 
 fn stamp(attempt: &Attempt, file: &str) -> Option<Stamp> {
-    let meta = attempt.file(file).symlink_metadata().ok()?;
-    Some((meta.ino(), meta.mtime(), meta.mtime_nsec(), meta.len()))
+    let of = |path: PathBuf| {
+        let meta = path.symlink_metadata().ok()?;
+        Some((meta.ino(), meta.mtime(), meta.mtime_nsec(), meta.len()))
+    };
+    let own = of(attempt.file(file));
+    let agent = agents::progress_file(attempt, file).and_then(of);
+    let both = |a: Stamp, b: Stamp| (a.0.wrapping_add(b.0), a.1.wrapping_add(b.1), a.2.wrapping_add(b.2), a.3.wrapping_add(b.3));
+    own.zip(agent).map(|(own, agent)| both(own, agent)).or(own).or(agent)
 }
 
 fn read(attempt: &Attempt, file: &str) -> Result<Value, String> {
-    let bytes = files::read(&attempt.file(file), REPORT_BYTES as u64).map_err(|error| error.to_string())?;
-    let value: Value = serde_json::from_slice(&bytes).map_err(|error| format!("not JSON: {error}"))?;
+    let said = match files::read(&attempt.file(file), REPORT_BYTES as u64) {
+        Ok(bytes) => Some(serde_json::from_slice(&bytes).map_err(|error| format!("not JSON: {error}"))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => Some(Err(error.to_string())),
+    };
+    let agent = agents::progress_file(attempt, file).and_then(|path| files::read_json(&path));
+    let value = match (said, agent) {
+        // What an agent is seen to do stands beside what its job says, and above it.
+        (Some(Ok(Value::Object(mut said))), Some(Value::Object(seen))) => {
+            said.extend(seen);
+            Value::Object(said)
+        }
+        (None | Some(Err(_)), Some(seen)) => seen,
+        (Some(said), _) => said?,
+        (None, None) => return Err("no such file".to_owned()),
+    };
     if depth(&value) > RESULT_DEPTH {
         return Err(format!("nested deeper than {RESULT_DEPTH}"));
     }

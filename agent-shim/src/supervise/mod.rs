@@ -21,7 +21,7 @@ use crate::events::{self, EventLog};
 use crate::limits::LOCK_MS;
 use crate::post::Poster;
 use crate::process::ProcessId;
-use crate::{artifacts, below, clock, failpoint, files, gate, harden, sign};
+use crate::{agents, artifacts, below, clock, failpoint, files, gate, harden, sign};
 use result::{End, Seen};
 use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat};
 use sortie_protocol::callback::{CallbackKind, Started};
@@ -113,6 +113,9 @@ fn supervise(attempt: &Attempt, ready: &mut ReadyPipe) -> io::Result<()> {
     };
     if child.boot_id != owner.boot_id {
         let end = attempt.exit().map_or(End::Interrupted, |exit| End::Exit { exit, stop: attempt.stop(), oom: false });
+        if let Some(task) = &spec.agent {
+            agents::conclude(attempt, task, &end.of_agent());
+        }
         take_secrets_back(attempt, &spec);
         let files = artifacts::keep(attempt, &spec, &wake);
         spool(attempt, &mut log, Some(&child), &end, &Seen::nothing(), files)?;
@@ -130,8 +133,12 @@ fn supervise(attempt: &Attempt, ready: &mut ReadyPipe) -> io::Result<()> {
         }
     }
     let mut poster = Poster::start(attempt, &spec, &owner.instance, Some(&child));
+    let agent = agents::Watched::start(attempt, &spec, &child);
     let (end, seen) =
         watch::Watch { attempt, spec: &spec, child: &child, wake: &wake, woken: &|| poster.iter().for_each(Poster::news), own: None }.run();
+    if let Some(agent) = agent {
+        agent.finish(&end.of_agent());
+    }
     take_secrets_back(attempt, &spec);
     let files = if matches!(end, End::Exit { .. } | End::Lost) { artifacts::keep(attempt, &spec, &wake) } else { Files::default() };
     attempt.root().failpoint(failpoint::FILES_KEPT);

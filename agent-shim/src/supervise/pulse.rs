@@ -3,8 +3,8 @@
 use crate::attempt::{Attempt, Child};
 use crate::contain::usage::most;
 use crate::limits::{IDLE_CPU_MS, IDLE_CPU_PERMILLE};
-use crate::output;
 use crate::tree::Tree;
+use crate::{agents, output};
 use crate::{clock, files};
 use serde::{Deserialize, Serialize};
 use sortie_protocol::callback::Heartbeat;
@@ -77,7 +77,7 @@ pub fn last(attempt: &Attempt) -> Option<Beat> {
 
 /// A number that changes whenever the job has done something to be seen.
 fn visible(attempt: &Attempt) -> u64 {
-    output::STREAMS.iter().map(|stream| output::written(attempt, stream)).fold(0, u64::wrapping_add)
+    output::STREAMS.iter().map(|stream| output::written(attempt, stream)).fold(agents::visible(attempt), u64::wrapping_add)
 }
 
 /// Whether processor time is more than that of a program that waits in its event loop.

@@ -6,7 +6,7 @@ use crate::contain::usage::most;
 use crate::limits::RESULT_DEPTH;
 use crate::reports::{self, depth};
 use crate::supervise::pulse;
-use crate::{clock, files, output};
+use crate::{agents, clock, files, output};
 use sortie_protocol::callback::{CallbackKind, JobOutcome, JobResult};
 use sortie_protocol::confine::ResourceUse;
 use sortie_protocol::limits::{RESULT_BYTES, RESULT_DOCUMENT_BYTES};
@@ -24,6 +24,21 @@ pub enum End {
     NotRun,
     /// The machine was started anew.
     Interrupted,
+}
+
+impl End {
+    /// As much of it as a coding agent is judged by.
+    pub fn of_agent(&self) -> agents::Over {
+        match self {
+            Self::Exit { exit, stop, .. } => agents::Over {
+                code: exit.code,
+                signal: exit.signal,
+                stop: stop.as_ref().map(|stop| stop.reason.clone()),
+                spawn_error: exit.spawn_error.clone(),
+            },
+            Self::NeverStarted(_) | Self::Lost | Self::NotRun | Self::Interrupted => agents::Over::default(),
+        }
+    }
 }
 
 /// What was seen of the job's processes at its end.
@@ -100,7 +115,7 @@ pub fn build(attempt: &Attempt, child: Option<&Child>, end: &End, seen: &Seen, f
         stdout_bytes: output::written(attempt, "stdout"),
         stderr_bytes: output::written(attempt, "stderr"),
         message,
-        agent: None,
+        agent: agents::report(attempt),
         used: used(attempt, seen),
         held: child.map(|child| child.hold().held),
         suspended_ms: child.filter(|_| known).and_then(Child::suspended_ms),

@@ -5,7 +5,7 @@ use crate::contain::usage::most;
 use crate::limits::{GRACE_CAP_MS, SOON_MS, SWEEP_MS, TICK_MS};
 use crate::supervise::result::{End, Seen};
 use crate::tree::Tree;
-use crate::{clock, failpoint, keeper, output, spawn};
+use crate::{agents, clock, failpoint, keeper, output, spawn};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{WaitOptions, wait};
 use sortie_protocol::spec::Spec;
@@ -42,6 +42,7 @@ impl Watch<'_> {
                 ended_by = self.stop();
                 if ended_by.is_some() {
                     self.attempt.root().failpoint(failpoint::STOP_SEEN);
+                    let grace = agents::ask_to_end(self.spec, self.child.job, grace, || self.reap());
                     if !tree.end(grace, || self.reap()) {
                         // Not even KILL ends it. Say so now; the debt stays visible in every later view.
                         let seen = Seen { gone: false, used: Some(tree.used()), ..Seen::default() };

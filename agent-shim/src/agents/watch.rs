@@ -1,0 +1,181 @@
+//! Watching an agent from a thread of its own beside the supervisor: reads the stream, says how far it is, ends what lingers.
+
+use super::classify::Ending;
+use super::limits::{LOOK_MS, PROGRESS_MS};
+use super::report;
+use super::session::{self, Start};
+use super::stream::Reader;
+use super::transcript::{self, Found};
+use crate::attempt::{Attempt, Child, Stop};
+use crate::{clock, files, output};
+use sortie_protocol::agent::AgentTask;
+use sortie_protocol::spec::Spec;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Why a job was ended that had done its work and did not leave.
+pub const LINGER: &str = "linger";
+
+/// The thread, as the supervisor sees it.
+pub struct Watched {
+    attempt: Attempt,
+    task: AgentTask,
+    over: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// How the job of an agent came to its end.
+#[derive(Clone, Debug, Default)]
+pub struct Over {
+    /// Exit code.
+    pub code: Option<i32>,
+    /// Signal.
+    pub signal: Option<i32>,
+    /// Why the shim ended it, where it did.
+    pub stop: Option<String>,
+    /// Why it could not be started.
+    pub spawn_error: Option<String>,
+}
+
+impl Watched {
+    /// Watch the agent of a job, where it has one.
+    pub fn start(attempt: &Attempt, spec: &Spec, child: &Child) -> Option<Self> {
+        let task = spec.agent.clone()?;
+        let (over, ended) = channel();
+        let mut watch = Watch::new(attempt, task.clone(), child.clone());
+        let thread = std::thread::Builder::new().name("agent".to_owned()).spawn(move || watch.run(&ended));
+        let thread = thread.map_err(|error| attempt.log(&format!("no thread to watch the agent: {error}"))).ok();
+        Some(Self { attempt: attempt.clone(), task, over: Some(over), thread })
+    }
+
+    /// The job is over: read the rest, judge, and leave report and answer where the result finds them.
+    pub fn finish(mut self, over: &Over) {
+        drop(self.over.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+        conclude(&self.attempt, &self.task, over);
+    }
+}
+
+/// Read what is left of a stream and judge. Doing it again gives the same.
+pub fn conclude(attempt: &Attempt, task: &AgentTask, over: &Over) {
+    let mut reader = Reader::new(task.kind, session::read(attempt));
+    if let Err(error) = reader.to_the_end(attempt) {
+        attempt.log(&format!("the agent's stream cannot be read: {error}"));
+    }
+    let start = session::started(attempt);
+    write(attempt, task, &reader, start.as_ref());
+    let stderr = output::tail(attempt, "stderr");
+    let ending = Ending {
+        code: over.code,
+        signal: over.signal,
+        stopped: over.stop.as_deref().is_some_and(|reason| reason != LINGER),
+        parked: false,
+        stderr: &stderr,
+        spawn_error: over.spawn_error.as_deref(),
+    };
+    let seen = reader.seen();
+    if let Some(document) = report::document(task, seen) {
+        report::leave_document(attempt, &document);
+    }
+    report::keep(attempt, &report::report(task, seen, start.as_ref(), &ending));
+}
+
+/// Remember what was read, and say how far it is.
+fn write(attempt: &Attempt, task: &AgentTask, reader: &Reader, start: Option<&Start>) {
+    let dir = session::dir(attempt);
+    let progress = report::progress(task, reader.seen(), start);
+    let written = make_dir(&dir)
+        .and_then(|()| files::replace_json(&dir.join("read.json"), reader.read()))
+        .and_then(|()| files::replace_json(&dir.join("progress.json"), &progress));
+    if let Err(error) = written {
+        attempt.log(&format!("what was read of the agent cannot be kept: {error}"));
+    }
+}
+
+fn make_dir(dir: &std::path::Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(dir)
+}
+
+/// The file that goes with a report of the job, where an agent's progress does.
+pub fn progress_file(attempt: &Attempt, report: &str) -> Option<PathBuf> {
+    (report == "progress.json").then(|| session::dir(attempt).join(report))
+}
+
+/// A number that changes whenever the transcript of the agent does: some work for long without a word on their stream.
+pub fn visible(attempt: &Attempt) -> u64 {
+    let read = || {
+        let start = session::started(attempt)?;
+        let session = start.session.or_else(|| session::read(attempt).seen.session)?;
+        let found = transcript::find(start.kind, &start.home, &start.cwd, &session).ok()?;
+        let Found::File(path) = found else { return None };
+        Some(path.symlink_metadata().ok()?.len())
+    };
+    read().unwrap_or(0)
+}
+
+struct Watch {
+    attempt: Attempt,
+    task: AgentTask,
+    child: Child,
+    reader: Reader,
+    start: Option<Start>,
+    /// When its final event was read, by the monotonic clock.
+    done_at: Option<u64>,
+    written_at: u64,
+    written: u64,
+}
+
+impl Watch {
+    fn new(attempt: &Attempt, task: AgentTask, child: Child) -> Self {
+        let reader = Reader::new(task.kind, session::read(attempt));
+        let start = session::started(attempt);
+        Self { attempt: attempt.clone(), task, child, reader, start, done_at: None, written_at: 0, written: u64::MAX }
+    }
+
+    fn run(&mut self, over: &Receiver<()>) {
+        loop {
+            // What cannot be read now is read at the next look, or at the end.
+            let _ = self.reader.look(&self.attempt);
+            self.say();
+            self.end_what_lingers();
+            match over.recv_timeout(Duration::from_millis(LOOK_MS)) {
+                Err(RecvTimeoutError::Timeout) => {}
+                _ => return,
+            }
+        }
+    }
+
+    fn say(&mut self) {
+        let now = clock::mono_ms();
+        let at = self.reader.read().offset;
+        if at == self.written || now < self.written_at.saturating_add(PROGRESS_MS) {
+            return;
+        }
+        if self.start.is_none() {
+            self.start = session::started(&self.attempt);
+        }
+        write(&self.attempt, &self.task, &self.reader, self.start.as_ref());
+        (self.written, self.written_at) = (at, now);
+    }
+
+    /// Some agents never leave after their final event.
+    fn end_what_lingers(&mut self) {
+        if self.reader.seen().done.is_none() {
+            self.done_at = None;
+            return;
+        }
+        let now = clock::mono_ms();
+        let since = *self.done_at.get_or_insert(now);
+        let lingers = now.saturating_sub(since) >= self.task.linger_ms && self.child.job.is_alive();
+        if lingers && self.attempt.stop().is_none() {
+            if let Err(error) = self.attempt.write_stop(&Stop::now(LINGER, false)) {
+                self.attempt.log(&format!("cannot record that the agent lingers: {error}"));
+            }
+            self.attempt.wake();
+        }
+    }
+}
