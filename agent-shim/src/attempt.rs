@@ -12,10 +12,13 @@
 //! progress.json     `$SORTIE_PROGRESS`                checkpoint.json   `$SORTIE_CHECKPOINT`
 //! wake              FIFO, wakes the supervisor        shim.log          the shim's own log
 //! beat.json         what its last heartbeat says      heard.json        how its last post went
-//! work/             default working directory
+//! work/             default working directory         place.json        where it works, if elsewhere
+//! user.json         the job's own user                kept/             files for a server that comes for them
+//! held_by           who goes on in its directory      origin.json       where this directory was made
 //! ```
 
 use crate::contain::Hold;
+use crate::contain::user::User;
 use crate::files;
 use crate::process::ProcessId;
 use crate::root::{AttemptId, Root};
@@ -179,6 +182,28 @@ impl Attempt {
     /// The credentials as they are now.
     pub fn credentials(&self) -> io::Result<Credentials> {
         Ok(serde_json::from_slice(&files::read(&self.file("credentials.json"), sortie_protocol::limits::FRAME_BYTES as u64)?)?)
+    }
+
+    /// The user of its own that its job has, where it has one.
+    pub fn user(&self) -> Option<User> {
+        files::read_json(&self.file("user.json"))
+    }
+
+    /// A file that the job writes and the shim reads; for a job with a user of its own it lies in its yard.
+    pub fn reported(&self, name: &str) -> PathBuf {
+        self.user().map_or_else(|| self.file(name), |user| user.report().join(name))
+    }
+
+    /// Read such a file, of at most `limit` bytes: a regular file, of the job's own.
+    pub fn read_reported(&self, name: &str, limit: u64) -> io::Result<Vec<u8>> {
+        use std::os::unix::fs::MetadataExt as _;
+        let Some(user) = self.user() else { return files::read(&self.file(name), limit) };
+        let path = user.report().join(name);
+        // A link to another's file can be made without the right to read it.
+        if files::open_plain(&path)?.metadata()?.uid() != user.uid {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not the job's own file"));
+        }
+        files::read(&path, limit)
     }
 
     /// The last supervisor.

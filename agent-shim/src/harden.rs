@@ -38,6 +38,12 @@ pub fn offer_to_oom_killer() {
     let _ = std::fs::write("/proc/self/oom_score_adj", "500");
 }
 
+/// Most processes and threads of this process's user, which must be the job's own and nobody else's.
+pub fn limit_processes(count: u32) {
+    let most = Some(u64::from(count));
+    let _ = setrlimit(Resource::Nproc, Rlimit { current: most, maximum: most });
+}
+
 /// The supervisor goes late, where privileges allow to say so.
 pub fn spare_from_oom_killer() {
     let _ = std::fs::write("/proc/self/oom_score_adj", "-500");

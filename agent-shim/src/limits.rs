@@ -23,6 +23,22 @@ pub const BEAT_LEAST_MS: u64 = 15_000;
 pub const LIST_PAGE_BYTES: usize = 4 << 20;
 /// Most of an answer that `reach` repeats, in bytes: enough for a nonce, or for the title of a proxy's page.
 pub const REACH_BODY_BYTES: usize = 4 << 10;
+/// How long one call of git may take, in milliseconds: 10 minutes, a large repository over a slow link. The job's own limit holds, too.
+pub const GIT_MS: u64 = 600_000;
+/// Last output of git that is kept, in bytes.
+pub const GIT_OUTPUT_BYTES: usize = 4 << 10;
+/// How long the passwd file is waited for while a user is made, in milliseconds.
+pub const USERADD_MS: u64 = 5_000;
+/// Between two tries to make a user, in milliseconds.
+pub const USERADD_PAUSE_MS: u64 = 50;
+/// Between two looks at the disk, in milliseconds, and twenty times what the last look took, so that it costs a twentieth.
+pub const DISK_LOOK_MS: u64 = 5_000;
+/// Share of the time that looks at the disk may take: one in so many.
+pub const DISK_LOOK_SHARE: u64 = 20;
+/// Most entries of one look below a working directory: what is beyond is not counted, and the look stays under a second.
+pub const DISK_ENTRIES: u64 = 200_000;
+/// Deepest directory of a look: deeper ones are not counted.
+pub const DISK_DEPTH: u32 = 64;
 /// Between two notes on disk that the server is still heard, in milliseconds: it is written for each attempt.
 pub const HEARD_NOTE_MS: u64 = 5_000;
 /// Between two looks at the files that a job reports in, in milliseconds.

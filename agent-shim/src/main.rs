@@ -29,6 +29,7 @@ mod supervise;
 mod tree;
 mod verbs;
 mod view;
+mod workspace;
 
 use std::process::ExitCode;
 

@@ -3,8 +3,9 @@
 //! Only the newest content counts: it is read when it is posted, and what was overwritten in between is never sent.
 
 use crate::attempt::{Attempt, Child};
+use crate::clock;
 use crate::limits::RESULT_DEPTH;
-use crate::{agents, clock, files};
+use crate::{agents, files};
 use serde_json::Value;
 use sortie_protocol::artifact::Report;
 use sortie_protocol::callback::CallbackKind;
@@ -65,14 +66,14 @@ fn stamp(attempt: &Attempt, file: &str) -> Option<Stamp> {
         let meta = path.symlink_metadata().ok()?;
         Some((meta.ino(), meta.mtime(), meta.mtime_nsec(), meta.len()))
     };
-    let own = of(attempt.file(file));
+    let own = of(attempt.reported(file));
     let agent = agents::progress_file(attempt, file).and_then(of);
     let both = |a: Stamp, b: Stamp| (a.0.wrapping_add(b.0), a.1.wrapping_add(b.1), a.2.wrapping_add(b.2), a.3.wrapping_add(b.3));
     own.zip(agent).map(|(own, agent)| both(own, agent)).or(own).or(agent)
 }
 
 fn read(attempt: &Attempt, file: &str) -> Result<Value, String> {
-    let said = match files::read(&attempt.file(file), REPORT_BYTES as u64) {
+    let said = match attempt.read_reported(file, REPORT_BYTES as u64) {
         Ok(bytes) => Some(serde_json::from_slice(&bytes).map_err(|error| format!("not JSON: {error}"))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => Some(Err(error.to_string())),
@@ -106,6 +107,7 @@ pub fn depth(value: &Value) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::files;
     use crate::root::{AttemptId, Root};
     use serde_json::json;
 

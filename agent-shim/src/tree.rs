@@ -21,6 +21,8 @@ pub struct Tree {
     keeper: ProcessId,
     job: ProcessId,
     hold: Hold,
+    /// The job's own user: whoever runs as that is of the job.
+    uid: Option<u32>,
     cookie: Vec<u8>,
     /// Whether orphans of the tree are reparented to this process.
     reaper: bool,
@@ -30,7 +32,7 @@ impl Tree {
     /// The tree of an attempt; `reaper` for its supervisor.
     pub fn of(attempt: &Attempt, child: &Child, reaper: bool) -> Self {
         let cookie = format!("{COOKIE}={}", attempt.id().as_str()).into_bytes();
-        Self { keeper: child.keeper, job: child.job, hold: child.hold(), cookie, reaper }
+        Self { keeper: child.keeper, job: child.job, hold: child.hold(), uid: attempt.user().map(|user| user.uid), cookie, reaper }
     }
 
     /// Live processes of the tree, without its keeper and this process.
@@ -53,6 +55,9 @@ impl Tree {
             todo.extend(below.get(&me).into_iter().flatten());
         }
         todo.extend(self.hold.groups.pids());
+        if let Some(uid) = self.uid {
+            todo.extend(table.keys().filter(|pid| is_of(**pid, uid)));
+        }
         // What started before the job cannot be of it: that spares reading most environments.
         todo.extend(table.values().filter(|s| s.id.start_ticks >= self.job.start_ticks && self.has_cookie(s.id.pid)).map(|s| s.id.pid));
         let mut seen = HashSet::from([me, self.keeper.pid]);
@@ -146,6 +151,29 @@ impl Tree {
     fn has_cookie(&self, pid: u32) -> bool {
         std::fs::read(format!("/proc/{pid}/environ")).is_ok_and(|environ| environ.split(|b| *b == 0).any(|entry| entry == self.cookie))
     }
+}
+
+/// Live processes that carry a cookie, of whatever attempt, with the attempt's id.
+pub fn cookies() -> Vec<(ProcessId, String)> {
+    let cookie = |pid: u32| {
+        let environ = std::fs::read(format!("/proc/{pid}/environ")).ok()?;
+        let entry = environ.split(|b| *b == 0).find_map(|entry| entry.strip_prefix(COOKIE.as_bytes())?.strip_prefix(b"="))?;
+        String::from_utf8(entry.to_vec()).ok()
+    };
+    let live = table().into_values().filter(Stat::is_live);
+    live.filter_map(|stat| Some((stat.id, cookie(stat.id.pid)?))).collect()
+}
+
+/// Whether any process but zombies runs as this user.
+pub fn is_user_busy(uid: u32) -> bool {
+    table().values().any(|stat| stat.is_live() && is_of(stat.id.pid, uid))
+}
+
+/// Whether a process runs as this user, by any of its four user ids.
+fn is_of(pid: u32, uid: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let uids = status.lines().find_map(|line| line.strip_prefix("Uid:"));
+    uids.is_some_and(|uids| uids.split_ascii_whitespace().any(|word| word.parse() == Ok(uid)))
 }
 
 fn table() -> HashMap<u32, Stat> {

@@ -34,7 +34,7 @@ pub struct Spec {
     /// When the working directory is removed.
     #[serde(default)]
     pub cleanup: Cleanup,
-    /// Least isolation from the shim that is accepted; the best that is to be had is used anyway.
+    /// Which user the job runs as. One of its own is refused where it cannot be had; the login's files and keys are not its own.
     #[serde(default)]
     pub isolation: Isolation,
     /// Limits on the whole tree.

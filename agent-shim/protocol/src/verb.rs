@@ -211,6 +211,9 @@ pub enum Reply {
         removed: u64,
         /// Attempts kept.
         kept: u64,
+        /// Processes of attempts that were over, ended now.
+        #[serde(default)]
+        orphans: u64,
     },
     /// `doctor`.
     Doctor(HostFacts),

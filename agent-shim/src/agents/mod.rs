@@ -33,7 +33,7 @@ mod transcript;
 mod watch;
 
 pub use end::ask as ask_to_end;
-pub use prepare::{prepare, working_dir};
+pub use prepare::prepare;
 pub use report::kept as report;
 pub use watch::{Over, Watched, conclude, progress_file, visible};
 

@@ -24,11 +24,6 @@ pub struct Prepared {
     pub prompt: Vec<u8>,
 }
 
-/// Where the agent of an attempt works, where that is another attempt's directory.
-pub fn working_dir(attempt: &Attempt) -> Option<PathBuf> {
-    session::started(attempt).filter(|start| start.resumed).map(|start| start.cwd)
-}
-
 /// Decide on the session, write the files, and say what to execute. `env` is the job's environment without ours.
 pub fn prepare(
     attempt: &Attempt,
@@ -40,7 +35,8 @@ pub fn prepare(
     let home = transcript::home(task.kind, |name| env.get(OsStr::new(name)).cloned());
     let dir = session::dir(attempt);
     std::fs::create_dir_all(&dir)?;
-    let earlier = session::earlier(attempt, task, &home);
+    // A session is gone on with where it was begun.
+    let earlier = session::earlier(attempt, task, &home).filter(|earlier| earlier.cwd == own_dir);
     let start = match &earlier {
         Some(earlier) => Start {
             kind: task.kind,
@@ -68,6 +64,9 @@ pub fn prepare(
     };
     for (path, bytes) in &launch.files {
         files::replace(path, bytes)?;
+        if let Some(user) = attempt.user() {
+            user.let_read(path)?;
+        }
     }
     files::replace_json(&setting.dir.join("start.json"), &start)?;
     let takes_schema = matches!(task.kind, AgentKind::Claude | AgentKind::Codex);

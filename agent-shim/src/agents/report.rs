@@ -94,7 +94,7 @@ fn unfenced(text: &str) -> &str {
 
 /// Leave the agent's answer where the job would have left its result document, unless it has left one.
 pub fn leave_document(attempt: &Attempt, document: &Value) {
-    let path = attempt.file("document.json");
+    let path = attempt.reported("document.json");
     if path.symlink_metadata().is_ok_and(|meta| meta.len() > 0) {
         return;
     }

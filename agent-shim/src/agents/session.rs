@@ -36,7 +36,8 @@ pub struct Start {
 
 /// Where an attempt keeps what it knows of its agent.
 pub fn dir(attempt: &Attempt) -> PathBuf {
-    attempt.file("agent")
+    // The agent reads its configuration there.
+    attempt.user().map_or_else(|| attempt.file("agent"), |user| user.yard.join("agent"))
 }
 
 /// How it was started, if it was.

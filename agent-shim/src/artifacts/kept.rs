@@ -3,7 +3,7 @@
 //! They are copied before the working directory is removed or worked in again, to `kept/` of the attempt, one file a slot.
 
 use crate::attempt::Attempt;
-use crate::{below, files, gate};
+use crate::{below, files, workspace};
 use ring::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
 use sortie_protocol::artifact::{Kept, RESULT_SLOT};
@@ -67,7 +67,7 @@ pub fn open(attempt: &Attempt, slot: &str) -> io::Result<(File, Kept)> {
 
 fn find(attempt: &Attempt, slot: &str) -> io::Result<(File, u64)> {
     if slot == RESULT_SLOT {
-        return Ok((plain(files::open_plain(&attempt.file("document.json"))?)?, RESULT_DOCUMENT_BYTES));
+        return Ok((plain(files::open_plain(&attempt.reported("document.json"))?)?, RESULT_DOCUMENT_BYTES));
     }
     let number = slot.parse::<usize>().map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "a slot is a number, or `result`"))?;
     let slot = number.to_string();
@@ -76,7 +76,7 @@ fn find(attempt: &Attempt, slot: &str) -> io::Result<(File, u64)> {
     }
     let spec = attempt.spec()?;
     let name = spec.artifacts.get(number).ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the spec has no such slot"))?;
-    Ok((below::open(&below::root(&gate::working_dir(attempt, &spec))?, name)?, ARTIFACT_BYTES))
+    Ok((below::open(&below::root(&workspace::dir_for(attempt, &spec))?, name)?, ARTIFACT_BYTES))
 }
 
 fn plain(file: File) -> io::Result<File> {

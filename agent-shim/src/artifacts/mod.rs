@@ -8,7 +8,7 @@ mod upload;
 
 use crate::attempt::Attempt;
 use crate::post::http::Client;
-use crate::{below, clock, files, gate, spawn};
+use crate::{below, clock, files, spawn, workspace};
 use rustix::event::{PollFd, PollFlags, poll};
 use sortie_protocol::artifact::{ArtifactFate, ArtifactNote, Kept, NOT_UPLOADED, RESULT_NAME, RESULT_SLOT};
 use sortie_protocol::limits::{ARTIFACT_BYTES, RESULT_BYTES, RESULT_DOCUMENT_BYTES, UPLOAD_MS, UPLOAD_STOPPED_MS};
@@ -33,7 +33,7 @@ pub fn keep(attempt: &Attempt, spec: &Spec, wake: &OwnedFd) -> Files {
         ArtifactFate::Kept(kept) => Ok(kept),
         ArtifactFate::Missing { missing } => Err(format!("the document was not uploaded: {missing}")),
     });
-    let root = if spec.artifacts.is_empty() { None } else { Some(below::root(&gate::working_dir(attempt, spec))) };
+    let root = if spec.artifacts.is_empty() { None } else { Some(below::root(&workspace::dir_for(attempt, spec))) };
     let note = |(slot, name): (usize, &String)| {
         let opened = match &root {
             Some(Ok(root)) => below::open(root, name).map_err(|error| error.to_string()),
@@ -57,7 +57,7 @@ pub fn keep(attempt: &Attempt, spec: &Spec, wake: &OwnedFd) -> Files {
 
 /// The result document, where it is too large to be posted and not too large to be uploaded.
 fn document(attempt: &Attempt) -> Option<File> {
-    let file = files::open_plain(&attempt.file("document.json")).ok()?;
+    let file = files::open_plain(&attempt.reported("document.json")).ok()?;
     let meta = file.metadata().ok()?;
     let sizes = RESULT_BYTES as u64 + 1..=RESULT_DOCUMENT_BYTES;
     (meta.is_file() && sizes.contains(&meta.len())).then_some(file)

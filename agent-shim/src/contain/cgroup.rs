@@ -72,19 +72,20 @@ impl Places {
 }
 
 impl Groups {
-    /// Make groups named after the attempt; nothing, where this user may make none.
-    pub fn make(attempt: &str) -> Self {
+    /// Make groups named after the attempt; nothing, where this user may make none. Those of v1 only for limits that are asked for.
+    pub fn make(attempt: &str, limits: &JobLimits) -> Self {
         let places = Places::here();
         let unified = places.unified.iter().flat_map(bases).map(|base| base.join(attempt)).find(|dir| make_unified(dir));
         // Below our own group, not at the top: what is to hold us is to hold the job, too.
-        let below = |place: &Option<Place>| {
-            let place = place.as_ref()?;
+        let below = |place: &Option<Place>, asked: bool| {
+            let place = place.as_ref().filter(|_| asked)?;
             let own = place.mount.join(&place.own);
             let dir = if own.is_dir() { own } else { place.mount.clone() }.join(format!("sortie-{attempt}"));
             make_dir(&dir).then_some(dir)
         };
         // Where v2 has the controller, v1 has it not.
-        Self { unified, memory: below(&places.memory), pids: below(&places.pids) }
+        let (memory, pids) = (limits.memory_bytes.is_some(), limits.processes.is_some());
+        Self { unified, memory: below(&places.memory, memory), pids: below(&places.pids, pids) }
     }
 
     /// Whether there are none.
@@ -94,7 +95,7 @@ impl Groups {
 
     /// Whether this machine would give a job a group.
     pub fn available() -> bool {
-        let probe = Self::make(&format!("probe-{}", crate::sign::random_hex(8)));
+        let probe = Self::make(&format!("probe-{}", crate::sign::random_hex(8)), &JobLimits::default());
         probe.remove();
         !probe.is_empty()
     }

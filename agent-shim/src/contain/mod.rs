@@ -4,6 +4,7 @@
 
 mod cgroup;
 pub mod usage;
+pub mod user;
 
 pub use cgroup::Groups;
 
@@ -44,13 +45,18 @@ impl Hold {
 
 /// Take hold of a job that still waits at its gate.
 pub fn take(attempt: &Attempt, spec: &Spec, job: ProcessId) -> Hold {
-    let mut hold = Hold::by_walk(Isolation::SharedUser);
-    let mut groups = Groups::make(attempt.id().as_str());
+    let isolation = if attempt.user().is_some() { Isolation::OwnUser } else { Isolation::SharedUser };
+    let mut hold = Hold::by_walk(isolation);
+    let mut groups = Groups::make(attempt.id().as_str(), &spec.limits);
     groups.take(job);
     if !groups.is_empty() {
         hold.held.containment = Containment::Cgroup;
     }
     hold.held.limits = groups.limit(&spec.limits);
+    if isolation == Isolation::OwnUser {
+        // Without a group, a limit of the user's (`RLIMIT_NPROC`), set by the gate.
+        hold.held.limits.processes = spec.limits.processes;
+    }
     // Held by looking, wherever there is a directory.
     hold.held.limits.disk_bytes = spec.limits.disk_bytes;
     hold.groups = groups;

@@ -8,6 +8,7 @@
 //! | ours | no | no | yes | spools a result that says so, posts |
 //! | ours | no | no | no | starts the job, then as above |
 
+pub mod disk;
 pub mod pulse;
 mod result;
 mod start;
@@ -17,11 +18,12 @@ pub use watch::drain;
 
 use crate::artifacts::Files;
 use crate::attempt::{Attempt, Child, Owner};
+use crate::contain::user;
 use crate::events::{self, EventLog};
 use crate::limits::LOCK_MS;
 use crate::post::Poster;
 use crate::process::ProcessId;
-use crate::{agents, artifacts, below, clock, failpoint, files, gate, harden, sign};
+use crate::{agents, artifacts, below, clock, failpoint, files, harden, sign, workspace};
 use result::{End, Seen};
 use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat};
 use sortie_protocol::callback::{CallbackKind, Started};
@@ -96,6 +98,7 @@ fn supervise(attempt: &Attempt, ready: &mut ReadyPipe) -> io::Result<()> {
     let mut log = EventLog::open(attempt, &owner.instance)?;
     if events::result(&events::read(attempt)).is_some() {
         ready.say("ready");
+        clear(attempt, &spec);
         return Poster::start(attempt, &spec, &owner.instance, None)?.until_delivered(&wake);
     }
     if !attempt.was_started()
@@ -132,6 +135,7 @@ fn supervise(attempt: &Attempt, ready: &mut ReadyPipe) -> io::Result<()> {
             attempt.log(&format!("the start cannot be logged: {error}"));
         }
     }
+    disk::watch(attempt, &spec);
     let mut poster = Poster::start(attempt, &spec, &owner.instance, Some(&child));
     let agent = agents::Watched::start(attempt, &spec, &child);
     let (end, seen) =
@@ -152,6 +156,7 @@ fn supervise(attempt: &Attempt, ready: &mut ReadyPipe) -> io::Result<()> {
     }
     let poster = poster?;
     poster.news();
+    clear(attempt, &spec);
     poster.until_delivered(&wake)
 }
 
@@ -177,7 +182,7 @@ fn take_secrets_back(attempt: &Attempt, spec: &Spec) {
     }
     let mut removed = || -> io::Result<()> {
         if !credentials.secret_files.is_empty() {
-            let root = below::root(&gate::working_dir(attempt, spec))?;
+            let root = below::root(&workspace::dir_for(attempt, spec))?;
             credentials.secret_files.keys().try_for_each(|path| below::remove(&root, path))?;
         }
         (credentials.secret_env, credentials.secret_files, credentials.secret_stdin) = Default::default();
@@ -185,6 +190,18 @@ fn take_secrets_back(attempt: &Attempt, spec: &Spec) {
     };
     if let Err(error) = removed() {
         attempt.log(&format!("secrets of the job are still there: {error}"));
+    }
+}
+
+/// After the result is spooled: the working directory goes where the policy says so, and the job's user is given back. Done again by a
+/// successor that finds it undone; what fails is left to `gc`.
+fn clear(attempt: &Attempt, spec: &Spec) {
+    let Some(result) = events::result(&events::read(attempt)).and_then(events::job_result) else { return };
+    workspace::tidy(attempt, spec, &result);
+    if result.tree_gone
+        && let Err(error) = user::release(attempt)
+    {
+        attempt.log(&format!("the job's user is not given back: {error}"));
     }
 }
 

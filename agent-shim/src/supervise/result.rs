@@ -6,7 +6,7 @@ use crate::contain::usage::most;
 use crate::limits::RESULT_DEPTH;
 use crate::reports::{self, depth};
 use crate::supervise::pulse;
-use crate::{agents, clock, files, output};
+use crate::{agents, clock, output};
 use sortie_protocol::callback::{CallbackKind, JobOutcome, JobResult};
 use sortie_protocol::confine::ResourceUse;
 use sortie_protocol::limits::{RESULT_BYTES, RESULT_DOCUMENT_BYTES};
@@ -62,9 +62,9 @@ impl Seen {
 /// Outcome and explanation.
 fn outcome(end: &End) -> (JobOutcome, Option<String>) {
     match end {
-        End::Exit { exit: Exit { spawn_error: Some(error), .. }, .. } => (JobOutcome::SpawnFailed, Some(error.clone())),
         End::Exit { stop: Some(stop), .. } if stop.timed_out => (JobOutcome::TimedOut, None),
         End::Exit { stop: Some(_), .. } => (JobOutcome::Stopped, None),
+        End::Exit { exit: Exit { spawn_error: Some(error), .. }, .. } => (JobOutcome::SpawnFailed, Some(error.clone())),
         // Told as a shell tells it of its child, too.
         End::Exit { exit: Exit { signal: Some(9), .. } | Exit { code: Some(137), .. }, oom: true, .. } => (JobOutcome::Oom, None),
         End::Exit { exit: Exit { signal: Some(_), .. }, .. } => (JobOutcome::Signalled, None),
@@ -135,7 +135,7 @@ fn used(attempt: &Attempt, seen: &Seen) -> Option<ResourceUse> {
 
 /// What the job left in `$SORTIE_RESULT`: a regular file of bounded size and depth, never read through a symlink.
 fn document(attempt: &Attempt) -> Result<Option<serde_json::Value>, String> {
-    let bytes = match files::read(&attempt.file("document.json"), RESULT_BYTES as u64) {
+    let bytes = match attempt.read_reported("document.json", RESULT_BYTES as u64) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => return Err("a symbolic link".to_owned()),

@@ -1,9 +1,11 @@
 //! Starting the job, once: keeper and gate, cgroup, the durable identity, and only then the byte that lets it run.
 
 use crate::attempt::{Attempt, Child};
+use crate::contain::user;
 use crate::limits::GATE_MS;
 use crate::process::ProcessId;
 use crate::{clock, contain, failpoint, files, spawn};
+use sortie_protocol::confine::Isolation;
 use sortie_protocol::spec::Spec;
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
@@ -13,6 +15,9 @@ use std::process::{ChildStdout, Stdio};
 pub fn start(attempt: &Attempt, spec: &Spec) -> io::Result<Child> {
     for stream in crate::output::STREAMS {
         File::options().append(true).create(true).open(attempt.file(stream))?;
+    }
+    if spec.isolation == Isolation::OwnUser {
+        user::claim(attempt)?;
     }
     let log = File::options().append(true).create(true).open(attempt.file("shim.log"))?;
     let mut keeper = spawn::stage("keep", attempt).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log).spawn()?;

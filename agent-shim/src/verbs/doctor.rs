@@ -2,9 +2,11 @@
 
 use super::Fault;
 use crate::clock;
-use crate::contain::Groups;
+use crate::contain::{Groups, user};
 use crate::root::{AttemptId, Root};
-use sortie_protocol::verb::{Refusal, Reply};
+use crate::supervise::disk;
+use sortie_protocol::confine::Isolation;
+use sortie_protocol::verb::Reply;
 use sortie_protocol::view::HostFacts;
 use std::path::Path;
 
@@ -13,7 +15,6 @@ pub fn run(root: &Root, create: bool) -> Result<Reply, Fault> {
     let marker = if create { root.create()? } else { root.marker().unwrap_or_default() };
     let system = rustix::system::uname();
     let text = |part: &std::ffi::CStr| part.to_string_lossy().into_owned();
-    let disk = rustix::fs::statvfs(root.path()).map_err(|error| Fault(Refusal::Resources, error.to_string()))?;
     Ok(Reply::Doctor(HostFacts {
         root: root.path().to_string_lossy().into_owned(),
         marker,
@@ -23,11 +24,11 @@ pub fn run(root: &Root, create: bool) -> Result<Reply, Fault> {
         user: user(),
         boot_id: clock::boot_id(),
         now_ms: clock::wall_ms(),
-        free_bytes: disk.f_bavail.saturating_mul(disk.f_frsize),
+        free_bytes: disk::free(root.path())?,
         containment: if Groups::available() { "cgroup" } else { "subreaper" }.to_owned(),
         open_attempts: open_attempts(&root.jobs()),
-        isolation: sortie_protocol::confine::Isolation::SharedUser,
-        notes: Vec::new(),
+        isolation: if user::fault().is_none() { Isolation::OwnUser } else { Isolation::SharedUser },
+        notes: user::fault().map(str::to_owned).into_iter().collect(),
         outlives_login: None,
         agents: std::collections::BTreeMap::new(),
     }))

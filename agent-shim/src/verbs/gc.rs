@@ -4,9 +4,12 @@
 
 use super::Fault;
 use crate::attempt::Attempt;
+use crate::contain::user;
 use crate::limits::STALE_TEMP_MS;
 use crate::root::{AttemptId, Root};
-use crate::{clock, files};
+use crate::tree;
+use crate::{clock, files, workspace};
+use rustix::process::Signal;
 use sortie_protocol::verb::Reply;
 use std::fs::DirEntry;
 use std::io;
@@ -35,7 +38,17 @@ pub fn run(root: &Root, older_than_ms: u64) -> Result<Reply, Fault> {
         }
     }
     sweep_shims(&root.bin(), older_than_ms);
-    Ok(Reply::Swept { removed, kept })
+    Ok(Reply::Swept { removed, kept, orphans: sweep_orphans(root) })
+}
+
+/// End processes that carry the cookie of an attempt of this root that is over: its supervisor had verified them to be gone, or died.
+fn sweep_orphans(root: &Root) -> u64 {
+    let is_over = |id: &AttemptId| {
+        let attempt = Attempt::new(root, id.clone());
+        attempt.dir().is_dir() && (attempt.is_sealed() || attempt.acked().is_some())
+    };
+    let orphans = tree::cookies().into_iter().filter(|(_, cookie)| AttemptId::parse(cookie).is_some_and(|id| is_over(&id)));
+    orphans.map(|(process, _)| process.signal(&[Signal::KILL])).count() as u64
 }
 
 /// The tombstone is durable before anything goes. False: a supervisor is still there.
@@ -45,11 +58,26 @@ fn sweep(attempt: &Attempt) -> io::Result<bool> {
         files::create(&attempt.file("sealed"), b"swept")?;
         files::sync_dir(attempt.dir())?;
     }
+    if workspace::is_held(attempt) {
+        return Ok(false);
+    }
+    if let Some(child) = attempt.child() {
+        child.hold().groups.remove();
+    }
+    if let Some(user) = attempt.user() {
+        user::release(attempt)?;
+        user::remove_yard(attempt, &user)?;
+    }
+    // A directory that was made for another attempt goes with that one.
+    let here = attempt.spec().is_ok_and(|spec| workspace::dir_for(attempt, &spec) == attempt.file("work"));
+    if here {
+        workspace::remove(attempt)?;
+    }
     // `acked` last: with it a sweep that was cut short is taken up again.
     let names = |entry: &DirEntry| !["sealed", "acked"].iter().any(|keep| entry.file_name() == **keep);
     for entry in std::fs::read_dir(attempt.dir())?.flatten().filter(names) {
         if entry.file_type()?.is_dir() {
-            std::fs::remove_dir_all(entry.path())?;
+            workspace::remove_tree(&entry.path())?;
         } else {
             std::fs::remove_file(entry.path())?;
         }

@@ -2,14 +2,17 @@
 
 use super::{Fault, claim, wait_until};
 use crate::attempt::Attempt;
+use crate::contain::user;
 use crate::limits::{READY_MS, SUPERVISORS};
 use crate::root::{AttemptId, Root};
 use crate::sign::{ProofKey, sha256_hex};
 use crate::spawn::{Called, Ready};
+use crate::supervise::disk;
 use crate::view::view;
 use crate::{failpoint, files};
 use sortie_protocol::VERSION;
 use sortie_protocol::artifact::path_fault;
+use sortie_protocol::confine::Isolation;
 use sortie_protocol::spec::{Credentials, Spec};
 use sortie_protocol::verb::{Refusal, Reply};
 use sortie_protocol::view::Phase;
@@ -21,6 +24,11 @@ pub fn run(root: &Root, spec: &str, digest: &str, credentials: &Credentials) -> 
     }
     let id = check(spec, credentials)?;
     let attempt = Attempt::new(root, id);
+    let floor = serde_json::from_str::<Spec>(spec).map_or(0, |spec| spec.disk_floor_bytes);
+    if disk::is_low(root.path(), floor) && attempt.spec_bytes().is_none() {
+        let free = disk::free(root.path()).unwrap_or(0);
+        return Err(Fault(Refusal::Resources, format!("{free} bytes are free on the disk, and the host's floor is {floor}")));
+    }
     let credentials = serde_json::to_vec(credentials).map_err(|error| Fault::usage(error.to_string()))?;
     let created = claim::job(&attempt, spec.as_bytes(), &credentials)?;
     if created {
@@ -97,8 +105,29 @@ fn check(spec: &str, credentials: &Credentials) -> Result<AttemptId, Fault> {
     if spec.timeout_ms == 0 {
         return Err(Fault::usage("the time limit is zero"));
     }
+    if let Some(why) = cannot_hold(&spec) {
+        return Err(Fault(Refusal::Spawn, why.to_owned()));
+    }
     if ProofKey::parse(&credentials.proof_secret).is_none() {
         return Err(Fault::usage("the proof secret is no base64"));
     }
     Ok(id)
+}
+
+/// What of the spec this machine, or any machine, cannot give.
+fn cannot_hold(spec: &Spec) -> Option<&'static str> {
+    if spec.isolation == Isolation::OwnUser
+        && let Some(why) = user::fault()
+    {
+        return Some(why);
+    }
+    let workspace = spec.workspace.as_ref()?;
+    if spec.cwd.is_some() {
+        return Some("a workspace and a working directory exclude each other");
+    }
+    let plain = |text: &str| !text.is_empty() && !text.starts_with('-') && !text.chars().any(char::is_control);
+    if !plain(&workspace.repository) || !workspace.reference.as_deref().is_none_or(plain) {
+        return Some("the workspace's repository or reference is malformed");
+    }
+    None
 }

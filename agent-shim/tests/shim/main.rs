@@ -2,15 +2,20 @@
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "test code")]
 
+mod canary;
 mod delivery;
 #[cfg(feature = "failpoints")]
 mod failpoints;
 mod files;
 mod launch;
+mod limits;
 mod outcomes;
 mod reports;
 mod server;
 mod store;
 mod tree;
 mod uploads;
+mod user;
+mod verbs;
 mod vm;
+mod workspace;

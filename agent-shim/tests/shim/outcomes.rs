@@ -136,7 +136,7 @@ fn a_killed_keeper_alone_costs_nothing() {
 #[test]
 fn f099_another_boot_is_interrupted_once_and_nothing_runs_again() {
     let vm = Vm::new();
-    let spec = vm.sh("att_reboot000001", &format!("echo start >> {}; sleep 60", vm.scratch("recorder").display()));
+    let spec = vm.sh("att_reboot000001", &format!("echo start >> {}; exec sleep 60", vm.scratch("recorder").display()));
     vm.launched(&spec);
     eventually("the job runs", || vm.recorded("recorder") == 1);
     let keeper = vm.process("att_reboot000001", "child.json", "keeper").unwrap();

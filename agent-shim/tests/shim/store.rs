@@ -15,9 +15,9 @@ fn gc_makes_tombstones_of_acknowledged_attempts_and_keeps_the_rest() {
     vm.launched(&vm.sh("att_gckept000001", "true"));
     vm.wait_phase("att_gckept000001", Phase::Finished);
     vm.cancel("att_gcseal000001");
-    let Reply::Swept { removed, kept } = vm.verb(Verb::Gc { older_than_ms: 3_600_000 }) else { panic!() };
+    let Reply::Swept { removed, kept, .. } = vm.verb(Verb::Gc { older_than_ms: 3_600_000 }) else { panic!() };
     assert_eq!((removed, kept), (0, 2), "too young");
-    crate::vm::eventually("swept", || matches!(vm.verb(Verb::Gc { older_than_ms: 0 }), Reply::Swept { removed: 1, kept: 1 }));
+    crate::vm::eventually("swept", || matches!(vm.verb(Verb::Gc { older_than_ms: 0 }), Reply::Swept { removed: 1, kept: 1, .. }));
     assert_eq!(vm.refused(vm.launch_verb(&vm.sh("att_gcdone000001", "true"))), Refusal::Sealed, "the name never becomes free");
     assert_eq!(std::fs::read_dir(vm.file("att_gcdone000001", "")).unwrap().count(), 1);
     assert!(std::path::Path::new("/etc/passwd").exists());

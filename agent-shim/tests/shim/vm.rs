@@ -199,24 +199,59 @@ impl Vm {
 impl Drop for Vm {
     fn drop(&mut self) {
         let jobs = std::fs::read_dir(self.root().join("jobs")).into_iter().flatten().flatten();
-        for attempt in jobs.filter_map(|entry| entry.file_name().into_string().ok()) {
-            // Supervisor first, so that nothing is reported; the keeper after the job, so that it reaps.
-            for (file, key) in [("owner.json", "process"), ("child.json", "job"), ("child.json", "keeper")] {
-                if let Some(id) = self.process(&attempt, file, key) {
-                    kill(id);
-                }
+        let attempts: Vec<String> = jobs.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+        let left = if std::thread::panicking() { Vec::new() } else { self.survivors(&attempts) };
+        attempts.iter().for_each(|attempt| self.clean(attempt));
+        if !std::thread::panicking() {
+            assert_eq!(left, Vec::<String>::new(), "attempts that were said to be gone have processes");
+            eventually("no process carries a cookie of this test", || self.carriers_of(&attempts).is_empty());
+            crate::canary::assert_hidden(&self.root());
+        }
+    }
+}
+
+impl Vm {
+    fn carriers_of(&self, attempts: &[String]) -> Vec<u32> {
+        attempts.iter().flat_map(|attempt| carriers(&format!("SORTIE_JOB={attempt}"))).collect()
+    }
+
+    /// Attempts whose result says that their tree is gone, and of which somebody is there.
+    fn survivors(&self, attempts: &[String]) -> Vec<String> {
+        let gone = |attempt: &&String| {
+            let log = std::fs::read_to_string(self.file(attempt, "events.log")).unwrap_or_default();
+            log.lines().any(|line| line.contains("\"kind\":\"result\"") && line.contains("\"tree_gone\":true"))
+        };
+        attempts.iter().filter(gone).filter(|attempt| !carriers(&format!("SORTIE_JOB={attempt}")).is_empty()).cloned().collect()
+    }
+
+    fn clean(&self, attempt: &str) {
+        // Supervisor first, so that nothing is reported; the keeper after the job, so that it reaps.
+        for (file, key) in [("owner.json", "process"), ("child.json", "job"), ("child.json", "keeper")] {
+            if let Some(id) = self.process(attempt, file, key) {
+                kill(id);
             }
-            for pid in carriers(&format!("SORTIE_JOB={attempt}")) {
-                let _ = rustix::process::kill_process(rustix::process::Pid::from_raw(pid as i32).unwrap(), rustix::process::Signal::KILL);
+        }
+        for pid in carriers(&format!("SORTIE_JOB={attempt}")) {
+            let _ = rustix::process::kill_process(rustix::process::Pid::from_raw(pid as i32).unwrap(), rustix::process::Signal::KILL);
+        }
+        let json = |file: &str| -> serde_json::Value {
+            std::fs::read(self.file(attempt, file)).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+        };
+        let child = json("child.json");
+        for group in ["unified", "memory", "pids"].iter().filter_map(|kind| child["hold"]["groups"][kind].as_str()) {
+            let gone = || std::fs::remove_dir(group).is_ok() || !PathBuf::from(group).exists();
+            let until = Instant::now() + Duration::from_secs(2);
+            while !gone() && Instant::now() < until {
+                std::thread::sleep(Duration::from_millis(5));
             }
-            if let Ok(child) = std::fs::read(self.file(&attempt, "child.json"))
-                && let Some(cgroup) = serde_json::from_slice::<serde_json::Value>(&child).unwrap_or_default()["cgroup"].as_str()
-            {
-                let gone = || std::fs::remove_dir(cgroup).is_ok() || !PathBuf::from(cgroup).exists();
-                let until = Instant::now() + Duration::from_secs(2);
-                while !gone() && Instant::now() < until {
-                    std::thread::sleep(Duration::from_millis(5));
-                }
+        }
+        let user = json("user.json");
+        if let (Some(uid), Some(yard)) = (user["uid"].as_u64(), user["yard"].as_str()) {
+            let _ = std::fs::remove_dir_all(yard);
+            let _ = std::fs::remove_dir(PathBuf::from(yard).parent().unwrap());
+            let claim = PathBuf::from(format!("/var/lib/sortie-jobs/users/{}", uid - 64_100));
+            if std::fs::read(&claim).is_ok_and(|owner| owner == self.file(attempt, "").to_str().unwrap().trim_end_matches('/').as_bytes()) {
+                let _ = std::fs::remove_file(claim);
             }
         }
     }

@@ -1,0 +1,75 @@
+//! Jobs with a user of their own.
+
+use crate::vm::{Vm, eventually};
+use sortie_protocol::bytes::Bytes;
+use sortie_protocol::callback::JobOutcome;
+use sortie_protocol::confine::{Isolation, Workspace};
+use sortie_protocol::spec::{Spec, SpecFile};
+use sortie_protocol::verb::{Reply, Verb};
+use std::os::unix::fs::MetadataExt as _;
+
+fn own(spec: Spec) -> Spec {
+    Spec { isolation: Isolation::OwnUser, ..spec }
+}
+
+fn yard(vm: &Vm, attempt: &str) -> std::path::PathBuf {
+    let user: serde_json::Value = serde_json::from_slice(&std::fs::read(vm.file(attempt, "user.json")).unwrap()).unwrap();
+    user["yard"].as_str().unwrap().into()
+}
+
+#[test]
+fn f060_the_agent_reads_nothing_of_its_shim() {
+    let vm = Vm::new();
+    let root = vm.root();
+    let script = format!(
+        "id -u > $HOME/uid; pwd > where; echo '\"reported\"' > $SORTIE_RESULT.t && mv $SORTIE_RESULT.t $SORTIE_RESULT; echo 1 > $SORTIE_PROGRESS
+         for f in credentials.json events.log spec.json stdout; do cat {root}/jobs/att_own000000001/$f && echo LEAK $f; done
+         ls {root} && echo LEAK root
+         for p in /proc/[0-9]*; do
+           tr '\\0' ' ' < $p/cmdline | grep -q '^sortie-shim supervise' || continue
+           echo seen >> supervisors
+           head -c 1 $p/mem >/dev/null && echo LEAK mem; cat $p/environ && echo LEAK environ; ls $p/fd && echo LEAK fd
+           (: > $p/mem) && echo LEAK write; kill -0 ${{p#/proc/}} && echo LEAK signal
+         done
+         cat plain secret/file; env",
+        root = root.display()
+    );
+    let spec = own(vm.sh("att_own000000001", &script));
+    let mut verb = vm.launch_verb(&Spec { files: vec![SpecFile { path: "plain".into(), data: Bytes::from("plain\n") }], ..spec });
+    let Verb::Launch { credentials, .. } = &mut verb else { panic!() };
+    credentials.secret_files.insert("secret/file".to_owned(), Bytes::from("canary-file\n"));
+    assert!(matches!(vm.verb(verb), Reply::Launched { created: true, .. }));
+    let result = vm.posted_result("att_own000000001");
+    assert!(!result.output.contains("LEAK"), "{}", result.output);
+    assert!(result.output.starts_with("plain\ncanary-file\n"), "{}{}", result.output, result.error_output);
+    assert_eq!((result.outcome, result.result), (JobOutcome::Exited, Some(serde_json::json!("reported"))));
+    assert_eq!(result.progress.map(|report| report.data), Some(serde_json::json!(1)));
+    assert_eq!(result.held.unwrap().isolation, Isolation::OwnUser);
+    let yard = yard(&vm, "att_own000000001");
+    assert!(std::fs::read_to_string(yard.join("work/supervisors")).is_ok(), "the test saw its supervisor");
+    assert_ne!(std::fs::read_to_string(yard.join("home/uid")).unwrap().trim(), "0");
+    eventually("its files are root's", || yard.join("work/where").metadata().unwrap().uid() == 0);
+    eventually("its user is given back", || vm.status("att_own000000001").phase == sortie_protocol::view::Phase::Acked);
+}
+
+#[test]
+fn a_job_with_its_own_user_is_found_without_cookie_and_without_parents() {
+    let vm = Vm::new();
+    vm.launched(&own(vm.sh("att_own000000002", "(env -i setsid sh -c 'while :; do sleep 1; done' &) ; touch ready; sleep 60")));
+    eventually("up", || yard(&vm, "att_own000000002").join("work/ready").exists());
+    let uid = yard(&vm, "att_own000000002").join("work").metadata().unwrap().uid();
+    assert!(vm.cancel("att_own000000002").tree_gone);
+    let busy = std::fs::read_dir("/proc").unwrap().flatten().filter(|entry| entry.metadata().is_ok_and(|meta| meta.uid() == uid)).count();
+    assert_eq!(busy, 0);
+}
+
+#[test]
+fn a_job_with_its_own_user_gets_a_clone_that_it_may_write() {
+    let vm = Vm::new();
+    let repository = crate::workspace::repository(&vm);
+    let workspace = Some(Workspace { repository, reference: Some("main".into()) });
+    let script = "cat file; git log --format=%s -1; echo x > new; git add new; git -c user.name=a -c user.email=a@b commit -qm more; git status --short";
+    vm.launched(&Spec { workspace, ..own(vm.sh("att_own000000003", script)) });
+    let result = vm.posted_result("att_own000000003");
+    assert_eq!((result.output.as_str(), result.exit_code), ("content\nfirst\n", Some(0)), "{:?} {}", result.message, result.error_output);
+}
