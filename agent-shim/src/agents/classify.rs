@@ -3,10 +3,9 @@
 //! Exit codes alone say little: Claude Code ends with 0 where every tool was denied and where it was interrupted, Gemini CLI with
 //! the HTTP status modulo 256, opencode with 0 after it rejected a tool by itself.
 
-use super::cause;
-use super::gemini;
 use super::limits::{DENIALS, ERROR_BYTES};
 use super::seen::{Cause, Done, Seen, cut};
+use super::{cause, codex, gemini};
 use sortie_protocol::agent::{AgentKind, AgentOutcome, Denial, Permissions};
 
 /// What is known beside the stream.
@@ -24,6 +23,15 @@ pub struct Ending<'a> {
     pub stderr: &'a str,
     /// Why it could not be started.
     pub spawn_error: Option<&'a str>,
+}
+
+/// What was read, with what standard error alone tells: Codex leaves calls that it refuses out of its stream.
+pub fn with_last_words(kind: AgentKind, seen: &Seen, stderr: &str) -> Seen {
+    let mut seen = seen.clone();
+    if kind == AgentKind::Codex {
+        codex::refused(stderr).into_iter().for_each(|denial| seen.denied(denial));
+    }
+    seen
 }
 
 /// Outcome, and in words what went wrong.

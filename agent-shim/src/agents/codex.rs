@@ -2,9 +2,10 @@
 
 use super::cause::of_words;
 use super::launch::{Launch, Setting};
-use super::seen::{Count, Done, Seen, denial, name, number};
+use super::limits::{INPUT_BYTES, NAME_BYTES};
+use super::seen::{Count, Done, Seen, cut, denial, name, number};
 use serde_json::Value;
-use sortie_protocol::agent::Permissions;
+use sortie_protocol::agent::{Denial, Permissions};
 
 /// How it is started. It has no limit on turns or money.
 pub fn launch(setting: &Setting<'_>) -> Launch {
@@ -112,4 +113,17 @@ fn completed(seen: &mut Seen, item: &Value) {
     } else if item["type"] == "error" && seen.cause.is_none() {
         seen.last = Some("a warning".to_owned());
     }
+}
+
+/// Tool calls that a rule or the policy on approvals forbids, from standard error:
+/// `... ERROR codex_core::tools::router: error=TOOL failed: ... "Rejected(\"`COMMAND` rejected: WHY\")" ...`.
+pub fn refused(stderr: &str) -> Vec<Denial> {
+    let of_line = |line: &str| {
+        let (_, words) = line.split_once("codex_core::tools::router: error=")?;
+        let (tool, words) = words.split_once(' ')?;
+        let (_, refused) = words.split_once("Rejected(")?;
+        let input = refused.trim_start_matches(['\\', '"']).split("\\\")").next()?;
+        Some(Denial { tool: cut(tool, NAME_BYTES), input: cut(input, INPUT_BYTES) })
+    };
+    stderr.lines().filter_map(of_line).collect()
 }

@@ -29,6 +29,7 @@ fn judged(kind: AgentKind, case: &str, permissions: Permissions) -> (AgentOutcom
         stderr: ended["stderr"].as_str().unwrap(),
         ..Ending::default()
     };
+    let seen = classify::with_last_words(kind, &seen, ending.stderr);
     let (outcome, error) = classify::judge(kind, permissions, &seen, &ending);
     (outcome, error, seen)
 }
@@ -57,6 +58,7 @@ fn every_recorded_stream_has_its_outcome() {
         (Codex, "resumed", Completed),
         // Its sandbox refuses within the tool: nothing in the stream tells it from a tool that failed.
         (Codex, "denied", Completed),
+        (Codex, "rejected", CompletedWithDenials),
         (Codex, "status400", Error),
         (Codex, "status401", Auth),
         (Codex, "status403", Auth),
@@ -84,6 +86,10 @@ fn every_recorded_stream_has_its_outcome() {
         (Opencode, "denied", CompletedWithDenials),
         (Opencode, "rejected", CompletedWithDenials),
         (Opencode, "status401", Auth),
+        (Opencode, "status429", Quota),
+        (Opencode, "status500", Unavailable),
+        (Opencode, "stopped_int", Cancelled),
+        (Opencode, "stopped_term", Cancelled),
         (Opencode, "unknown_session", Error),
     ];
     let wrong: Vec<_> = table
@@ -118,7 +124,9 @@ fn what_agents_say_of_themselves_is_read() {
 
 #[test]
 fn a_denied_tool_is_named_with_its_input() {
-    for (kind, case) in [(AgentKind::Claude, "denied"), (AgentKind::Gemini, "denied"), (AgentKind::Opencode, "rejected")] {
+    for (kind, case) in
+        [(AgentKind::Claude, "denied"), (AgentKind::Codex, "rejected"), (AgentKind::Gemini, "denied"), (AgentKind::Opencode, "rejected")]
+    {
         let (.., seen) = judged(kind, case, Permissions::Deny);
         let denials = classify::denials(Permissions::Deny, &seen);
         assert!(denials.len() == 1 && denials[0].input.contains("touch"), "{}: {denials:?}", kind.as_str());

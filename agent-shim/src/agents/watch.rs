@@ -1,6 +1,6 @@
 //! Watching an agent from a thread of its own beside the supervisor: reads the stream, says how far it is, ends what lingers.
 
-use super::classify::Ending;
+use super::classify::{self, Ending};
 use super::limits::{LOOK_MS, PROGRESS_MS};
 use super::report;
 use super::session::{self, Start};
@@ -77,7 +77,7 @@ pub fn conclude(attempt: &Attempt, task: &AgentTask, over: &Over) {
         stderr: &stderr,
         spawn_error: over.spawn_error.as_deref(),
     };
-    let seen = reader.seen();
+    let seen = &classify::with_last_words(task.kind, reader.seen(), &stderr);
     if let Some(document) = report::document(task, seen) {
         report::leave_document(attempt, &document);
     }
