@@ -7,6 +7,7 @@ mod agents;
 mod artifacts;
 mod attempt;
 mod below;
+mod checkpoint;
 mod cli;
 mod clock;
 mod contain;
