@@ -29,6 +29,16 @@ impl Driver {
         Ok(found.ok_or_else(removed))
     }
 
+    /// Ask a host for an operator, who does not want to wait until its pause is over.
+    ///
+    /// # Errors
+    /// As for every question.
+    pub async fn ask_now(&self, host: &Host, verb: Verb) -> Result<Reply, AskError> {
+        let answer = self.asked(host, verb).await;
+        self.host_answered(&host.name, &answer);
+        answer
+    }
+
     /// Ask a host. One that is out of reach is not tried before its pause is over; that it was not says the answer.
     pub(crate) async fn ask(&self, host: &Host, verb: Verb) -> Result<Reply, AskError> {
         failpoint::hit("launch_asked");
@@ -41,14 +51,18 @@ impl Driver {
                 Err(message) => return Err(AskError { kind: FailureKind::Unreachable, sent: Sent::Nothing, message }),
             },
         };
-        let asked = tokio::time::timeout(Duration::from_millis(limits::ASK_MS), self.parts().launcher.ask(host, verb)).await;
-        let answer = asked.unwrap_or_else(|_| {
-            let message = format!("{} did not answer within {} s", host.name, limits::ASK_MS / 1_000);
-            Err(AskError { kind: FailureKind::Unreachable, sent: Sent::Perhaps, message })
-        });
+        let answer = self.asked(host, verb).await;
         if let Some(leave) = leave {
             leave.tell(&answer, now());
         }
         answer
+    }
+
+    async fn asked(&self, host: &Host, verb: Verb) -> Result<Reply, AskError> {
+        let asked = tokio::time::timeout(Duration::from_millis(limits::ASK_MS), self.parts().launcher.ask(host, verb)).await;
+        asked.unwrap_or_else(|_| {
+            let message = format!("{} did not answer within {} s", host.name, limits::ASK_MS / 1_000);
+            Err(AskError { kind: FailureKind::Unreachable, sent: Sent::Perhaps, message })
+        })
     }
 }

@@ -63,7 +63,7 @@ impl Health {
         let failing = known.failures > 0;
         if failing && (now < known.open_until || known.trial) {
             let why = known.seen.error.as_deref().unwrap_or("it does not answer");
-            let wait = known.open_until.saturating_sub(now).max(0).div_ceil(1_000);
+            let wait = known.open_until.saturating_sub(now).max(0).cast_unsigned().div_ceil(1_000);
             return Err(format!("{host} is out of reach and left alone for {wait} s more: {why}"));
         }
         known.trial |= failing;

@@ -74,7 +74,7 @@ impl Driver {
         self.parts().store.attempt(id).await?.ok_or_else(|| NotDone::Never(format!("{id} is not in the store")))
     }
 
-    async fn job_of(&self, run: &RunId, step: &Step) -> Result<JobSpec, NotDone> {
+    pub(super) async fn job_of(&self, run: &RunId, step: &Step) -> Result<JobSpec, NotDone> {
         match self.parts().store.event(run, step.spec_seq).await?.map(|event| event.body) {
             Some(EventBody::StepScheduled { spec: CallSpec::Job(job), .. }) => Ok(job),
             _ => Err(NotDone::Never(format!("event {} of {run} is not the schedule of a job", step.spec_seq))),
