@@ -12,6 +12,7 @@ use sortie_protocol::callback::{CallbackBody, CallbackKind, JobResult};
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Write as _};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// An event as it was logged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,12 +78,17 @@ pub fn mark_delivered(attempt: &Attempt, seq: u64) {
     }
 }
 
-/// The log, open for its one writer: the holder of the attempt's lock.
-pub struct EventLog {
+/// The log, open for its one writer: the holder of the attempt's lock. Its threads share copies.
+#[derive(Clone)]
+pub struct EventLog(Arc<Mutex<Writer>>);
+
+struct Writer {
     file: File,
     attempt: String,
     instance: String,
     next: u64,
+    /// The result is logged: it is the last event.
+    closed: bool,
 }
 
 impl EventLog {
@@ -100,11 +106,25 @@ impl EventLog {
                 other => other?,
             }
         }
-        Ok(Self { file, attempt: attempt.id().as_str().to_owned(), instance: instance.to_owned(), next: events.len() as u64 + 1 })
+        let (next, closed) = (events.len() as u64 + 1, result(&events).is_some());
+        let writer = Writer { file, attempt: attempt.id().as_str().to_owned(), instance: instance.to_owned(), next, closed };
+        Ok(Self(Arc::new(Mutex::new(writer))))
     }
 
     /// Append an event, durably, and say how it was logged.
-    pub fn append(&mut self, kind: CallbackKind, data: serde_json::Value) -> io::Result<Event> {
+    ///
+    /// # Errors
+    /// Of the disk; and after the result, which is the last event.
+    pub fn append(&self, kind: CallbackKind, data: serde_json::Value) -> io::Result<Event> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).append(kind, data)
+    }
+}
+
+impl Writer {
+    fn append(&mut self, kind: CallbackKind, data: serde_json::Value) -> io::Result<Event> {
+        if self.closed {
+            return Err(io::Error::other("the result is logged"));
+        }
         let seq = self.next;
         let (attempt, instance) = (self.attempt.clone(), self.instance.clone());
         let body = CallbackBody { v: VERSION, attempt, kind, seq, at_ms: clock::wall_ms(), instance, data };
@@ -119,6 +139,7 @@ impl EventLog {
         }
         self.next += 1;
         if kind == CallbackKind::Result {
+            self.closed = true;
             // Gives the reserved room back.
             let _ = self.file.set_len(before + record.len() as u64);
         }
@@ -142,7 +163,7 @@ mod tests {
     fn f018_a_torn_or_changed_tail_is_cut_and_the_rest_stays() {
         let dir = tempfile::tempdir().unwrap();
         let attempt = attempt(dir.path());
-        let mut log = EventLog::open(&attempt, "i").unwrap();
+        let log = EventLog::open(&attempt, "i").unwrap();
         let first = log.append(CallbackKind::Started, serde_json::json!({"pid": 1})).unwrap();
         let whole_one = std::fs::read(attempt.file("events.log")).unwrap();
         let second = log.append(CallbackKind::Progress, serde_json::json!("zażółć\n")).unwrap();
@@ -157,7 +178,7 @@ mod tests {
             assert_eq!(read(&attempt), std::slice::from_ref(&first), "flipped at {cut}");
         }
         std::fs::write(attempt.file("events.log"), &whole[..whole.len() - 3]).unwrap();
-        let mut log = EventLog::open(&attempt, "j").unwrap();
+        let log = EventLog::open(&attempt, "j").unwrap();
         assert_eq!(log.append(CallbackKind::Progress, serde_json::json!(2)).unwrap().seq, 2);
         assert_eq!(read(&attempt).len(), 2);
     }

@@ -35,8 +35,11 @@ pub const PIECE_SENT: &str = "piece.sent";
 /// The uploads are over, the result is not logged yet.
 pub const FILES_KEPT: &str = "files.kept";
 
+/// A question of the job is in the log, and nobody was told.
+pub const ASK_LOGGED: &str = "ask.logged";
+
 /// Every point, for tests that walk them all.
-pub const ALL: [&str; 14] = [
+pub const ALL: [&str; 15] = [
     CLAIM_RENAMED,
     OWNER_WRITTEN,
     GATE_WAITING,
@@ -51,6 +54,7 @@ pub const ALL: [&str; 14] = [
     EXIT_WRITTEN,
     PIECE_SENT,
     FILES_KEPT,
+    ASK_LOGGED,
 ];
 
 /// Die here if a test asks for it.

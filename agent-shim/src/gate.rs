@@ -5,7 +5,7 @@
 use crate::attempt::Attempt;
 use crate::contain::user::User;
 use crate::tree::COOKIE;
-use crate::{agents, below, harden, reports, spawn, workspace};
+use crate::{agents, below, door, harden, reports, spawn, workspace};
 use rustix::fs::{MemfdFlags, Mode, OFlags, memfd_create};
 use sortie_protocol::bytes::Bytes;
 use sortie_protocol::spec::{Credentials, Spec};
@@ -48,7 +48,7 @@ fn pass(attempt: &Attempt) -> io::Result<Infallible> {
     harden::restore_umask();
     let dir = workspace::prepare(attempt, &spec, user.as_ref())?;
     let env = environment(attempt, &spec, &credentials, user.as_ref());
-    let agent = spec.agent.as_ref().map(|task| agents::prepare(attempt, &spec, &credentials, task, &env, dir.clone())).transpose()?;
+    let agent = spec.agent.as_ref().map(|task| agents::prepare(attempt, &spec, task, &env, dir.clone())).transpose()?;
     let words = agent.as_ref().map_or_else(|| spec.command.iter().map(|word| os(word).to_owned()).collect(), |agent| agent.command.clone());
     let (program, arguments) = words.split_first().ok_or_else(|| io::Error::other("the command is empty"))?;
     let mut command = Command::new(program);
@@ -92,6 +92,8 @@ fn environment(attempt: &Attempt, spec: &Spec, credentials: &Credentials, user: 
     env.extend([own("SORTIE_RUN", spec.run.as_ref()), own("SORTIE_STEP", spec.step.as_ref())]);
     env.extend([own(RESULT, attempt.reported("document.json").as_os_str())]);
     env.extend(reports::REPORTS.map(|(_, name, file)| own(name, attempt.reported(file).as_os_str())));
+    let path = env.get(OsStr::new("PATH")).cloned();
+    env.extend(door::environment(attempt, path).into_iter().map(|(name, value)| (name.into(), value)));
     env
 }
 

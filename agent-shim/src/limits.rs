@@ -83,3 +83,32 @@ pub const FRESH_MS: u64 = 30 * 60_000;
 pub const STALE_TEMP_MS: u64 = 3_600_000;
 /// Launches of one session that are in the air at once: each waits mostly for the disk.
 pub const PARALLEL_LAUNCHES: usize = 8;
+/// Connections that the door of an attempt serves at once; further ones wait in the kernel's queue.
+pub const DOOR_CONNECTIONS: usize = 32;
+/// Those of them that may wait for an answer, so that a job that asks much can still report.
+pub const DOOR_WAITERS: usize = 16;
+/// How long a request may take to arrive whole, in milliseconds: it comes from the same machine.
+pub const DOOR_REQUEST_MS: u64 = 10_000;
+/// Largest request, in bytes: a result document of the largest size, as a JSON string.
+pub const DOOR_LINE_BYTES: usize = 2 * sortie_protocol::limits::RESULT_DOCUMENT_BYTES as usize + (64 << 10);
+/// What all requests that have not arrived whole may hold together, in bytes.
+pub const DOOR_BUFFER_BYTES: usize = DOOR_LINE_BYTES + (4 << 20);
+/// Read from one connection before the next has its turn, in bytes.
+pub const DOOR_READ_BYTES: usize = 64 << 10;
+/// Largest reply, in bytes: an answer with its comment.
+pub const DOOR_REPLY_BYTES: usize = 256 << 10;
+/// Copied of a file before the next connection has its turn, in bytes.
+pub const DOOR_COPY_BYTES: usize = 1 << 20;
+/// Between two looks for answers that somebody waits for, in milliseconds.
+pub const DOOR_LOOK_MS: u64 = 200;
+/// Between two looks at open questions that nobody waits for, in milliseconds.
+pub const DOOR_IDLE_MS: u64 = 5_000;
+/// How long a command of the job tries to reach its supervisor, in milliseconds: a successor may have to be called first.
+pub const DOOR_REACH_MS: u64 = 120_000;
+/// Longest pause between two such tries, in milliseconds.
+pub const DOOR_RETRY_CAP_MS: u64 = 2_000;
+/// What a question may be open beyond its own time before the shim says by itself that nobody answered, in milliseconds: the
+/// server's word is on its way for two polls and a post.
+pub const ASK_LATE_MS: u64 = 60_000;
+/// Copies that a job's own kept files may take together, in bytes: they lie on the disk twice until the job is over.
+pub const KEPT_BYTES: u64 = 1 << 30;

@@ -5,12 +5,13 @@
 
 mod agents;
 mod artifacts;
+mod asks;
 mod attempt;
 mod below;
-mod checkpoint;
 mod cli;
 mod clock;
 mod contain;
+mod door;
 mod events;
 mod failpoint;
 mod files;
@@ -18,6 +19,7 @@ mod gate;
 mod harden;
 mod keeper;
 mod limits;
+mod mcp;
 mod output;
 mod post;
 mod process;

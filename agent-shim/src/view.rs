@@ -30,7 +30,6 @@ pub fn view(attempt: &Attempt) -> AttemptView {
     AttemptView {
         attempt: attempt.id().as_str().to_owned(),
         phase,
-        installation: spec.as_deref().and_then(installation),
         spec_digest: spec.map(|spec| sign::sha256_hex(&spec)),
         instance: attempt.owner().map(|owner| owner.instance),
         boot_id: child.as_ref().map(|child| child.boot_id.clone()),
@@ -67,15 +66,6 @@ fn beat(attempt: &Attempt, child: &Child) -> Option<Heartbeat> {
         suspended_ms: child.suspended_ms(),
         boot_id: Some(child.boot_id.clone()),
     })
-}
-
-/// Whose attempt it is; nothing else of the spec is kept.
-fn installation(spec: &[u8]) -> Option<String> {
-    #[derive(serde::Deserialize)]
-    struct Owner {
-        installation: Option<String>,
-    }
-    serde_json::from_slice::<Owner>(spec).ok()?.installation
 }
 
 /// First match wins.

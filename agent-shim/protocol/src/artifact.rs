@@ -4,7 +4,7 @@
 //! and digest; the bytes are covered by the digest. Every `PUT` carries one piece at [`HEADER_OFFSET`]; the server answers
 //! 202 with the offset it stands at, 409 with it where the piece does not fit there, and a receipt once it has them all.
 
-use crate::limits::ARTIFACT_NAME_BYTES;
+use crate::limits::{ARTIFACT_NAME_BYTES, KEPT_FILES};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -12,7 +12,7 @@ use serde_json::Value;
 pub const HEADER_META: &str = "sortie-artifact";
 /// Header with the offset of a piece, and in answers with the bytes that are there.
 pub const HEADER_OFFSET: &str = "upload-offset";
-/// The slot of a result document that is too large to be posted. Every other slot is a number: the place in the spec's list.
+/// The slot of a result document that is too large to be posted. A number is the place in the spec's list; for [`kept_slot`] see there.
 pub const RESULT_SLOT: &str = "result";
 /// Why a file that was there was not kept, where nothing more is known.
 pub const NOT_UPLOADED: &str = "not uploaded yet";
@@ -38,24 +38,6 @@ pub struct ArtifactMeta {
 /// Name of that document among the artifacts of its attempt. No file can have it.
 pub const RESULT_NAME: &str = ":result";
 
-/// Name of the last checkpoint of an attempt's agent among its artifacts: the newest one replaces the one before.
-pub const CHECKPOINT_NAME: &str = ":checkpoint";
-/// What the slot of a checkpoint begins with; its number follows.
-const CHECKPOINT_SLOT: &str = "checkpoint-";
-
-/// The slot of a checkpoint.
-#[must_use]
-pub fn checkpoint_slot(number: u32) -> String {
-    format!("{CHECKPOINT_SLOT}{number}")
-}
-
-/// The number of the checkpoint that has this slot; `None` where it is no such slot.
-#[must_use]
-pub fn checkpoint_number(slot: &str) -> Option<u32> {
-    let number = slot.strip_prefix(CHECKPOINT_SLOT)?.parse().ok().filter(|number| *number > 0)?;
-    (checkpoint_slot(number) == slot).then_some(number)
-}
-
 /// What is wrong with a path below a job's working directory, if anything: it must be plain names with a slash between them,
 /// and names that begin with a colon are ours.
 #[must_use]
@@ -71,6 +53,19 @@ pub fn path_fault(path: &str) -> Option<&'static str> {
     }
     let plain = path.split('/').all(|part| !matches!(part, "" | "." | ".."));
     (!plain).then_some("a path below the working directory is relative, without `.`, `..` and empty parts")
+}
+
+/// The slot of a file that the job kept by itself: `k` and its number, counted from 0.
+#[must_use]
+pub fn kept_slot(number: usize) -> String {
+    format!("k{number}")
+}
+
+/// Whether a slot is one of those, below [`KEPT_FILES`].
+#[must_use]
+pub fn is_kept_slot(slot: &str) -> bool {
+    let number = slot.strip_prefix('k').and_then(|number| number.parse::<usize>().ok());
+    number.is_some_and(|number| number < KEPT_FILES && kept_slot(number) == slot)
 }
 
 /// The `webhook-id` of an upload.
@@ -146,10 +141,10 @@ mod tests {
     }
 
     #[test]
-    fn a_slot_is_of_a_checkpoint_to_the_letter() {
-        assert_eq!(checkpoint_number(&checkpoint_slot(12)), Some(12));
-        for other in ["checkpoint-", "checkpoint-0", "checkpoint-01", "checkpoint--1", "checkpoint-4294967296", "result", "1", "checkpoint-1x"] {
-            assert_eq!(checkpoint_number(other), None, "{other}");
+    fn slots_of_kept_files_are_counted_and_written_in_one_way() {
+        assert!(is_kept_slot(&kept_slot(0)) && is_kept_slot(&kept_slot(KEPT_FILES - 1)));
+        for bad in ["0", "k", "k00", "k+1", "K1", "k-1", "result", &kept_slot(KEPT_FILES)] {
+            assert!(!is_kept_slot(bad), "{bad:?}");
         }
     }
 

@@ -14,10 +14,30 @@ pub const RESULT_DOCUMENT_BYTES: u64 = 8 << 20;
 pub const REPORT_BYTES: usize = 16 << 10;
 /// Largest artifact, in bytes: what fits into [`UPLOAD_MS`] over a modest link.
 pub const ARTIFACT_BYTES: u64 = 256 << 20;
-/// Largest bundle of a checkpoint, in bytes: one is uploaded every few minutes.
-pub const CHECKPOINT_BYTES: u64 = 128 << 20;
 /// Longest name of an artifact, in bytes: its metadata must fit into a request's head twice over.
 pub const ARTIFACT_NAME_BYTES: usize = 1_024;
+/// Files that one job may keep by itself, beside those that its spec names: each costs an upload before its result.
+pub const KEPT_FILES: usize = 64;
+/// Longest title of a question, in bytes: it is one line of a list.
+pub const ASK_TITLE_BYTES: usize = 300;
+/// Longest message of a question, in bytes: what a person reads before they decide.
+pub const ASK_MESSAGE_BYTES: usize = 16 << 10;
+/// Roles that a question may name.
+pub const ASK_APPROVERS: usize = 16;
+/// Longest name of a role, of a tool and of a question's key, in bytes.
+pub const ASK_NAME_BYTES: usize = 128;
+/// Questions of one attempt: more would be a loop, and every one of them asks for somebody's time.
+pub const ASKS: usize = 200;
+/// Shortest wait for an answer, in milliseconds: nobody reads faster.
+pub const ASK_LEAST_MS: u64 = 1_000;
+/// Longest wait for an answer, in milliseconds: 30 days, as long as a result is pushed.
+pub const ASK_MOST_MS: u64 = POST_FOR_MS;
+/// Pause before a question whose answer somebody waits for is posted again, in milliseconds; grows by half.
+pub const ASK_POLL_MS: u64 = 2_000;
+/// Longest such pause, in milliseconds: what an answer may be late.
+pub const ASK_POLL_CAP_MS: u64 = 15_000;
+/// The pause where nobody on the VM waits for the answer, in milliseconds: it still ends the time that is not the job's.
+pub const ASK_POLL_IDLE_MS: u64 = 30_000;
 /// Largest piece of an upload, in bytes. Pieces begin at [`PIECE_LEAST_BYTES`] and double while they arrive.
 pub const PIECE_BYTES: usize = 4 << 20;
 /// Smallest piece of an upload, in bytes: passes within [`POST_TIMEOUT_MS`] at 13 KB/s.

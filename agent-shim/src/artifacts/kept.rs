@@ -2,6 +2,7 @@
 //!
 //! They are copied before the working directory is removed or worked in again, to `kept/` of the attempt, one file a slot.
 
+use super::saved::Saved;
 use crate::attempt::Attempt;
 use crate::{below, files, workspace};
 use ring::digest::{Context, SHA256};
@@ -68,6 +69,9 @@ pub fn open(attempt: &Attempt, slot: &str) -> io::Result<(File, Kept)> {
 fn find(attempt: &Attempt, slot: &str) -> io::Result<(File, u64)> {
     if slot == RESULT_SLOT {
         return Ok((plain(files::open_plain(&attempt.reported("document.json"))?)?, RESULT_DOCUMENT_BYTES));
+    }
+    if let Some(saved) = Saved::read(attempt).at(slot) {
+        return Ok((plain(files::open_plain(&saved.path(attempt))?)?, ARTIFACT_BYTES));
     }
     let number = slot.parse::<usize>().map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "a slot is a number, or `result`"))?;
     let slot = number.to_string();

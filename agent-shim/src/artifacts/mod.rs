@@ -4,20 +4,20 @@
 //! Nothing of this is remembered on the VM. A supervisor that takes over asks the server how far the upload had come.
 
 pub mod kept;
+pub mod saved;
 mod upload;
 
 use crate::attempt::Attempt;
 use crate::post::http::Client;
 use crate::{below, clock, files, spawn, workspace};
 use rustix::event::{PollFd, PollFlags, poll};
-use sortie_protocol::artifact::{ArtifactFate, ArtifactNote, Kept, NOT_UPLOADED, RESULT_NAME, RESULT_SLOT};
+use saved::{Saved, SavedFile};
+use sortie_protocol::artifact::{ArtifactFate, ArtifactNote, Kept, NOT_UPLOADED, RESULT_NAME, RESULT_SLOT, kept_slot};
 use sortie_protocol::limits::{ARTIFACT_BYTES, RESULT_BYTES, RESULT_DOCUMENT_BYTES, UPLOAD_MS, UPLOAD_STOPPED_MS};
 use sortie_protocol::spec::{Credentials, Spec};
 use std::fs::File;
 use std::os::fd::OwnedFd;
 use upload::{Outcome, Upload};
-
-pub use upload::sha256 as digest_of;
 
 /// What a result says of files.
 #[derive(Debug, Default)]
@@ -38,15 +38,15 @@ pub fn keep(attempt: &Attempt, spec: &Spec, wake: &OwnedFd) -> Files {
     let root = if spec.artifacts.is_empty() { None } else { Some(below::root(&workspace::dir_for(attempt, spec))) };
     let note = |(slot, name): (usize, &String)| {
         let opened = match &root {
-            Some(Ok(root)) => below::open(root, name).map_err(|error| error.to_string()),
+            Some(Ok(root)) => named(attempt, root, name),
             Some(Err(error)) => Err(format!("the working directory: {error}")),
             None => Err(NOT_UPLOADED.to_owned()),
         };
         let fate = opened.map_or_else(ArtifactFate::missing, |file| uploads.file(&slot.to_string(), name, &file, ARTIFACT_BYTES));
         if let ArtifactFate::Missing { missing } = &fate {
             attempt.log(&format!("the artifact {name:?} is missing: {missing}"));
-            if let Ok(root) = root.as_ref().map_or(Err(()), |root| root.as_ref().map_err(|_| ()))
-                && let Ok(file) = below::open(root, name)
+            if let Some(Ok(root)) = &root
+                && let Ok(file) = named(attempt, root, name)
                 && let Err(error) = kept::save(attempt, &slot.to_string(), &file)
             {
                 attempt.log(&format!("the artifact {name:?} is not kept for later: {error}"));
@@ -54,29 +54,30 @@ pub fn keep(attempt: &Attempt, spec: &Spec, wake: &OwnedFd) -> Files {
         }
         ArtifactNote { name: name.clone(), fate }
     };
-    Files { artifacts: spec.artifacts.iter().enumerate().map(note).collect(), document }
+    let mut artifacts: Vec<ArtifactNote> = spec.artifacts.iter().enumerate().map(note).collect();
+    artifacts.extend(own(attempt, spec, &mut uploads));
+    Files { artifacts, document }
 }
 
-/// Upload one file until a moment of the monotonic clock, beside everything else that is posted.
-///
-/// # Errors
-/// Why the server does not have it.
-pub fn upload_until(attempt: &Attempt, slot: &str, name: &str, file: &File, limit: u64, until: u64) -> Result<Kept, String> {
-    let mut client = Client::default();
-    let credentials = attempt.credentials().map_err(|error| format!("the credentials cannot be read: {error}"))?;
-    if credentials.artifact_url.is_none() {
-        return Err("this host does not reach the server".to_owned());
-    }
-    let mut upload = Upload::of(attempt.id().as_str(), slot, name, file, limit)?;
-    loop {
-        match upload.step(&mut client, &credentials, attempt) {
-            Outcome::Done(kept) => return Ok(kept),
-            Outcome::Refused(why) => return Err(why),
-            Outcome::More => {}
-            Outcome::Later { ms, why } if clock::mono_ms().saturating_add(ms) >= until => return Err(why),
-            Outcome::Later { ms, .. } => clock::pause(ms),
-        }
-    }
+/// What the job kept by itself while it ran, where the spec names no such file.
+fn own(attempt: &Attempt, spec: &Spec, uploads: &mut Uploads<'_>) -> Vec<ArtifactNote> {
+    let saved = Saved::read(attempt);
+    let files = saved.files.iter().enumerate().filter(|(_, file)| !spec.artifacts.contains(&file.name));
+    let note = |(number, file): (usize, &SavedFile)| {
+        let opened = files::open_plain(&file.path(attempt)).map_err(|error| error.to_string());
+        let fate =
+            opened.map_or_else(ArtifactFate::missing, |opened| uploads.file(&kept_slot(number), &file.name, &opened, ARTIFACT_BYTES));
+        ArtifactNote { name: file.name.clone(), fate }
+    };
+    files.map(note).collect()
+}
+
+/// The file of a name in the spec: as it stands at the end; else as the job kept it while it ran.
+fn named(attempt: &Attempt, root: &OwnedFd, name: &str) -> Result<File, String> {
+    below::open(root, name).or_else(|error| {
+        let saved = Saved::read(attempt).find(name).map(|file| file.path(attempt));
+        saved.and_then(|path| files::open_plain(&path).ok()).ok_or_else(|| error.to_string())
+    })
 }
 
 /// The result document, where it is too large to be posted and not too large to be uploaded.

@@ -1,8 +1,10 @@
 //! What an answer of the callback server means for the event it answers.
 
 use crate::sign::ProofKey;
-use sortie_protocol::callback::SignedPost;
+use sortie_protocol::ask::{Answered, AskAnswer};
+use sortie_protocol::callback::{CallbackKind, SignedPost};
 use sortie_protocol::limits::RETRY_AFTER_CAP_MS;
+use sortie_protocol::receipt::{CallbackAnswer, Outcome};
 
 /// An HTTP answer, as much of it as matters.
 #[derive(Clone, Debug, Default)]
@@ -24,6 +26,8 @@ pub enum Verdict {
     Delivered {
         /// Why the job is to be ended.
         stop: Option<String>,
+        /// The answer to a question.
+        answer: Option<AskAnswer>,
     },
     /// Kept and tried again.
     Keep(Pace),
@@ -51,9 +55,21 @@ pub fn judge(key: &ProofKey, post: &SignedPost, reply: &Reply, now_ms: i64) -> V
     if let Some(receipt) = key.receipt(&post.id, post.body.as_bytes(), &reply.body)
         && receipt.outcome.is_delivered()
     {
-        return Verdict::Delivered { stop: receipt.stop };
+        let asked = post.kind == CallbackKind::Ask;
+        let answer = if asked { receipt.answer.or_else(|| withdrawn(receipt.outcome, reply)) } else { None };
+        return Verdict::Delivered { stop: receipt.stop, answer };
     }
     Verdict::Keep(pace(reply, now_ms))
+}
+
+/// The answer to a question that the server will never put to anybody.
+fn withdrawn(outcome: Outcome, reply: &Reply) -> Option<AskAnswer> {
+    if matches!(outcome, Outcome::Accepted | Outcome::Duplicate) {
+        return None;
+    }
+    let said = serde_json::from_slice::<CallbackAnswer>(&reply.body).ok().and_then(|answer| answer.message);
+    let comment = said.or_else(|| Some(format!("the server did not take the question: {}", outcome.as_str())));
+    Some(AskAnswer { answered: Answered::Cancelled, by: Vec::new(), comment })
 }
 
 /// How soon to try again after an answer that is none.

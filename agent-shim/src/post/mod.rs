@@ -3,6 +3,7 @@
 //! The event log is the outbox. Heartbeats and the job's reports are posted from here and never spooled.
 
 pub mod answer;
+mod asks;
 pub mod backoff;
 pub mod heard;
 pub mod http;
@@ -47,11 +48,27 @@ struct News {
     log: bool,
     /// The thread has delivered the result.
     delivered: bool,
+    /// Questions whose answers somebody on this machine waits for.
+    waited: BTreeSet<u64>,
 }
 
 impl Shared {
     fn news(&self) -> MutexGuard<'_, News> {
         self.news.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Tells the posting thread of news.
+#[derive(Clone)]
+pub struct Bell(Arc<Shared>);
+
+impl Bell {
+    /// The log has grown, or somebody else waits: these are the questions whose answers are waited for now.
+    pub fn asked(&self, waited: &BTreeSet<u64>) {
+        let mut news = self.0.news();
+        news.waited.clone_from(waited);
+        news.log = true;
+        self.0.changed.notify_all();
     }
 }
 
@@ -76,10 +93,16 @@ impl Poster {
             failure: None,
             never: BTreeSet::new(),
             credentials: stamp(attempt),
+            asking: asks::Asking::default(),
             backoff: Backoff::default(),
         };
         std::thread::Builder::new().name("post".to_owned()).spawn(move || thread.run())?;
         Ok(Self { shared, attempt: attempt.clone() })
+    }
+
+    /// A bell for another thread.
+    pub fn bell(&self) -> Bell {
+        Bell(self.shared.clone())
     }
 
     /// The log has grown, or something else in the attempt's directory has changed.
@@ -126,6 +149,8 @@ struct Thread {
     never: BTreeSet<u64>,
     /// Which credentials it posts with.
     credentials: Option<u64>,
+    /// Questions that wait for their answers.
+    asking: asks::Asking,
     backoff: Backoff,
 }
 
@@ -151,14 +176,17 @@ impl Thread {
         let mut log = events::read(&self.attempt);
         let mut delivered = events::delivered(&self.attempt);
         loop {
+            let waited = self.shared.news().waited.clone();
+            self.asking.waited(&waited);
             match self.next(&log, &delivered) {
                 Next::Post(event) => {
                     if self.post(&event) {
-                        delivered.insert(event.seq);
                         if event.kind == CallbackKind::Result {
                             return self.finish(event.seq);
                         }
-                        events::mark_delivered(&self.attempt, event.seq);
+                        if delivered.insert(event.seq) {
+                            events::mark_delivered(&self.attempt, event.seq);
+                        }
                     }
                 }
                 Next::Beat { post } => self.beat(post),
@@ -199,6 +227,13 @@ impl Thread {
         if beats && self.next_heartbeat <= now {
             return Next::Beat { post: waiting.is_none() || self.reachable };
         }
+        let ask = match self.asking.next(&self.attempt, log, delivered) {
+            // Nobody is left to be told.
+            _ if result.is_some() => u64::MAX,
+            Ok(event) if self.backoff.is_due(now) => return Next::Post(event.clone()),
+            Ok(_) => self.backoff.due().saturating_sub(now),
+            Err(wait) => wait,
+        };
         let looks = result.is_none() && self.child.is_some();
         if looks && self.next_look <= now {
             return Next::Look;
@@ -207,7 +242,7 @@ impl Thread {
         let post = if waiting.is_some() { self.backoff.due().saturating_sub(now) } else { u64::MAX };
         let beat = if beats { self.next_heartbeat.saturating_sub(now) } else { u64::MAX };
         // An hour at most: the clocks of a suspended machine.
-        Next::Wait(post.min(beat).min(look).clamp(1, 3_600_000))
+        Next::Wait(post.min(beat).min(look).min(ask).clamp(1, 3_600_000))
     }
 
     /// Whether it is delivered now.
@@ -218,8 +253,11 @@ impl Thread {
             return false;
         }
         match self.send(event.kind, event.seq, &event.body) {
-            Verdict::Delivered { .. } => {
+            Verdict::Delivered { answer, .. } => {
                 self.backoff.delivered();
+                if event.kind == CallbackKind::Ask {
+                    self.asking.posted(&self.attempt, event.seq, answer);
+                }
                 true
             }
             Verdict::Keep(pace) => {
@@ -270,7 +308,7 @@ impl Thread {
         let verdict = self.try_send(kind, seq, body);
         self.heard.note(&self.attempt, &verdict, self.failure.take());
         self.reachable = !matches!(verdict, Verdict::Keep(answer::Pace::Unreachable | answer::Pace::Never));
-        if let Verdict::Delivered { stop: Some(reason) } = &verdict {
+        if let Verdict::Delivered { stop: Some(reason), .. } = &verdict {
             if let Err(error) = self.attempt.write_stop(&Stop::now(reason, false)) {
                 self.attempt.log(&format!("cannot record that the job is to be ended: {error}"));
             }

@@ -19,6 +19,7 @@ pub use watch::drain;
 use crate::artifacts::Files;
 use crate::attempt::{Attempt, Child, Owner};
 use crate::contain::user;
+use crate::door::Door;
 use crate::events::{self, EventLog};
 use crate::limits::LOCK_MS;
 use crate::post::Poster;
@@ -95,7 +96,7 @@ fn supervise(attempt: &Attempt, ready: &mut ReadyPipe) -> io::Result<()> {
     let owner = Owner { process: ProcessId::me(), boot_id: clock::boot_id(), instance: sign::random_hex(16) };
     files::replace_json(&attempt.file("owner.json"), &owner)?;
     attempt.root().failpoint(failpoint::OWNER_WRITTEN);
-    let mut log = EventLog::open(attempt, &owner.instance)?;
+    let log = EventLog::open(attempt, &owner.instance)?;
     if events::result(&events::read(attempt)).is_some() {
         ready.say("ready");
         clear(attempt, &spec);
@@ -104,7 +105,7 @@ fn supervise(attempt: &Attempt, ready: &mut ReadyPipe) -> io::Result<()> {
     if !attempt.was_started()
         && let Some(stop) = attempt.stop()
     {
-        spool(attempt, &mut log, None, &End::NeverStarted(stop), &Seen::nothing(), Files::default())?;
+        spool(attempt, &log, None, &End::NeverStarted(stop), &Seen::nothing(), Files::default())?;
         ready.say("ready");
         return Poster::start(attempt, &spec, &owner.instance, None)?.until_delivered(&wake);
     }
@@ -121,7 +122,7 @@ fn supervise(attempt: &Attempt, ready: &mut ReadyPipe) -> io::Result<()> {
         }
         take_secrets_back(attempt, &spec);
         let files = artifacts::keep(attempt, &spec, &wake);
-        spool(attempt, &mut log, Some(&child), &end, &Seen::nothing(), files)?;
+        spool(attempt, &log, Some(&child), &end, &Seen::nothing(), files)?;
         ready.say("ready");
         return Poster::start(attempt, &spec, &owner.instance, None)?.until_delivered(&wake);
     }
@@ -131,22 +132,28 @@ fn supervise(attempt: &Attempt, ready: &mut ReadyPipe) -> io::Result<()> {
     if attempt.exit().is_none_or(|exit| exit.spawn_error.is_none() && !exit.not_run) {
         ready.say("ready");
         // The job runs: nothing from here on is a reason to leave it alone.
-        if let Err(error) = log_started(attempt, &mut log, &child) {
+        if let Err(error) = log_started(attempt, &log, &child) {
             attempt.log(&format!("the start cannot be logged: {error}"));
         }
     }
     disk::watch(attempt, &spec);
     let mut poster = Poster::start(attempt, &spec, &owner.instance, Some(&child));
     let agent = agents::Watched::start(attempt, &spec, &child);
+    // Without it the job still has its report files.
+    let door = Door::open(attempt, &spec, &child, &log, poster.as_ref().ok().map(Poster::bell));
+    if let Err(error) = &door {
+        attempt.log(&format!("the job's door cannot be opened: {error}"));
+    }
     let (end, seen) =
         watch::Watch { attempt, spec: &spec, child: &child, wake: &wake, woken: &|| poster.iter().for_each(Poster::news), own: None }.run();
+    drop(door);
     if let Some(agent) = agent {
         agent.finish(&end.of_agent());
     }
     take_secrets_back(attempt, &spec);
     let files = if matches!(end, End::Exit { .. } | End::Lost) { artifacts::keep(attempt, &spec, &wake) } else { Files::default() };
     attempt.root().failpoint(failpoint::FILES_KEPT);
-    spool(attempt, &mut log, Some(&child), &end, &seen, files)?;
+    spool(attempt, &log, Some(&child), &end, &seen, files)?;
     ready.say("ready");
     // Without a thread to be had (a limit on processes) the job came first; now there is time to wait for one.
     while let Err(error) = poster {
@@ -206,7 +213,7 @@ fn clear(attempt: &Attempt, spec: &Spec) {
 }
 
 /// The event `started`, once over all supervisors of the attempt.
-fn log_started(attempt: &Attempt, log: &mut EventLog, child: &Child) -> io::Result<()> {
+fn log_started(attempt: &Attempt, log: &EventLog, child: &Child) -> io::Result<()> {
     if !events::read(attempt).is_empty() {
         return Ok(());
     }
@@ -217,7 +224,7 @@ fn log_started(attempt: &Attempt, log: &mut EventLog, child: &Child) -> io::Resu
 }
 
 /// The result, durable before anybody hears of it. A full disk is waited for: the job is over, its result is not lost.
-fn spool(attempt: &Attempt, log: &mut EventLog, child: Option<&Child>, end: &End, seen: &Seen, files: Files) -> io::Result<()> {
+fn spool(attempt: &Attempt, log: &EventLog, child: Option<&Child>, end: &End, seen: &Seen, files: Files) -> io::Result<()> {
     let data = serde_json::to_value(result::build(attempt, child, end, seen, files))?;
     let mut tries = 0;
     while let Err(error) = log.append(CallbackKind::Result, data.clone()) {

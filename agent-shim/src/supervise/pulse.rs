@@ -4,8 +4,7 @@ use crate::attempt::{Attempt, Child};
 use crate::contain::usage::most;
 use crate::limits::{IDLE_CPU_MS, IDLE_CPU_PERMILLE};
 use crate::tree::Tree;
-use crate::{agents, output};
-use crate::{clock, files};
+use crate::{agents, asks, clock, files, output};
 use serde::{Deserialize, Serialize};
 use sortie_protocol::callback::Heartbeat;
 use sortie_protocol::confine::ResourceUse;
@@ -55,11 +54,13 @@ impl Pulse {
             self.active_ms = now;
         }
         (self.visible, self.cpu_ms, self.looked_ms) = (visible, cpu_ms, now);
+        // The time in which it waits for a person is neither silence nor idleness.
+        let since_asked = asks::since_asked_ms(attempt).unwrap_or(u64::MAX);
         let beat = Heartbeat {
-            silent_ms: if over { 0 } else { output::silent_ms(attempt) },
+            silent_ms: if over { 0 } else { output::silent_ms(attempt).min(since_asked) },
             stdout_bytes: output::written(attempt, "stdout"),
             stderr_bytes: output::written(attempt, "stderr"),
-            idle_ms: Some(now.saturating_sub(self.active_ms)),
+            idle_ms: Some(now.saturating_sub(self.active_ms).min(since_asked)),
             used: Some(self.used),
             suspended_ms: child.suspended_ms(),
             boot_id: Some(child.boot_id.clone()),

@@ -6,7 +6,7 @@ use crate::contain::usage::most;
 use crate::limits::RESULT_DEPTH;
 use crate::reports::{self, depth};
 use crate::supervise::pulse;
-use crate::{agents, clock, output};
+use crate::{agents, asks, clock, output};
 use sortie_protocol::callback::{CallbackKind, JobOutcome, JobResult};
 use sortie_protocol::confine::ResourceUse;
 use sortie_protocol::limits::{RESULT_BYTES, RESULT_DOCUMENT_BYTES};
@@ -119,7 +119,7 @@ pub fn build(attempt: &Attempt, child: Option<&Child>, end: &End, seen: &Seen, f
         used: used(attempt, seen),
         held: child.map(|child| child.hold().held),
         suspended_ms: child.filter(|_| known).and_then(Child::suspended_ms),
-        asked_ms: None,
+        asked_ms: known.then(|| asks::asked_ms(attempt, ended)).filter(|ms| *ms > 0),
         leftovers: child.filter(|_| known).map(|_| seen.leftovers),
     }
 }

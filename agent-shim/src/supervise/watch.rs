@@ -5,7 +5,7 @@ use crate::contain::usage::most;
 use crate::limits::{GRACE_CAP_MS, SOON_MS, SWEEP_MS, TICK_MS};
 use crate::supervise::result::{End, Seen};
 use crate::tree::Tree;
-use crate::{agents, clock, failpoint, keeper, output, spawn};
+use crate::{agents, asks, clock, failpoint, keeper, output, spawn};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{WaitOptions, wait};
 use sortie_protocol::spec::Spec;
@@ -105,8 +105,11 @@ impl Watch<'_> {
         keeper.map_or_else(|| !self.child.keeper.is_alive(), |keeper| spawn::readable(&keeper, SWEEP_MS))
     }
 
+    /// What is left of its time limit. The time in which it asks a person is not its own.
     fn left_ms(&self) -> u64 {
-        self.child.started_mono_ms.saturating_add(self.spec.timeout_ms).saturating_sub(clock::mono_ms())
+        let now = clock::mono_ms();
+        let until = self.child.started_mono_ms.saturating_add(self.spec.timeout_ms).saturating_add(asks::asked_ms(self.attempt, now));
+        until.saturating_sub(now)
     }
 
     /// Collect orphans that were reparented to us, the job among them if its keeper was killed.

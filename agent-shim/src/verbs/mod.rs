@@ -1,5 +1,6 @@
 //! The verbs: one file each. All are idempotent; every one that names an attempt first finds a successor for a dead supervisor.
 
+mod answer;
 mod cancel;
 mod claim;
 mod collect;
@@ -65,7 +66,7 @@ fn run(root: &Root, request: Request) -> Result<Reply, Fault> {
         Verb::Cancel { attempt, reason, wait_ms } => cancel::run(&named(root, &attempt)?, &reason, wait_ms),
         Verb::Logs { attempt, stream, offset, limit } => logs::run(&named(root, &attempt)?, &stream, offset, limit),
         Verb::List { after } => list::run(root, after.as_deref()),
-        Verb::Answer { .. } => Err(Fault::usage("this shim does not know the verb")),
+        Verb::Answer { attempt, seq, answer } => answer::run(&named(root, &attempt)?, seq, answer),
         Verb::Fetch { attempt, slot, offset, limit } => fetch::run(&named(root, &attempt)?, &slot, offset, limit),
         Verb::Rekey { attempt, credentials } => rekey::run(&named(root, &attempt)?, credentials),
         Verb::Reach { url, trust } => Ok(reach::run(&url, &trust)),

@@ -2,8 +2,10 @@
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "test code")]
 
+mod asks;
 mod canary;
 mod delivery;
+mod door;
 #[cfg(feature = "failpoints")]
 mod failpoints;
 mod files;

@@ -4,6 +4,7 @@ use crate::uploads::Uploads;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::hmac;
+use sortie_protocol::ask::{Answered, AskAnswer};
 use sortie_protocol::bytes::to_hex;
 use sortie_protocol::callback::{CallbackBody, proof_message};
 use sortie_protocol::receipt::{CallbackAnswer, Outcome, Receipt, receipt_message};
@@ -28,6 +29,8 @@ pub enum Mode {
     Raw(String),
     /// Commits, and cuts the connection instead of answering (F039).
     LoseAnswer,
+    /// As good, but refuses questions for good.
+    Refuse,
     /// As good, and asks for the end of the job in receipts of heartbeats.
     Stop(String),
 }
@@ -52,6 +55,8 @@ struct State {
     got: Mutex<Vec<Got>>,
     changed: Condvar,
     receipts: Mutex<HashMap<String, Receipt>>,
+    /// Answers to questions, by `webhook-id`.
+    answers: Mutex<HashMap<String, AskAnswer>>,
     uploads: Uploads,
     closing: AtomicBool,
 }
@@ -75,6 +80,7 @@ impl Server {
             got: Mutex::default(),
             changed: Condvar::new(),
             receipts: Mutex::default(),
+            answers: Mutex::default(),
             uploads: Uploads::default(),
             closing: AtomicBool::new(false),
         });
@@ -95,6 +101,12 @@ impl Server {
 
     pub fn mode(&self, mode: Mode) {
         *self.state.mode.lock().unwrap() = mode;
+    }
+
+    /// Answer a question: its next post is told so.
+    pub fn say(&self, question: &Got, answered: Answered) {
+        let answer = AskAnswer { answered, by: vec!["kim".to_owned()], comment: Some("because \"so\"\n".to_owned()) };
+        self.state.answers.lock().unwrap().insert(question.id.clone(), answer);
     }
 
     /// What was uploaded.
@@ -163,7 +175,8 @@ impl State {
                 self.commit(&id, &body, None);
                 None
             }
-            Mode::Good => Some(self.commit(&id, &body, None)),
+            Mode::Refuse if id.contains(".ask.") => Some(self.refuse(&id, &body)),
+            Mode::Good | Mode::Refuse => Some(self.commit(&id, &body, None)),
             Mode::Stop(reason) => Some(self.commit(&id, &body, id.contains(".heartbeat.").then(|| reason.clone()))),
         };
         self.got.lock().unwrap().push(Got { path, id, body, mode: format!("{mode:?}") });
@@ -177,6 +190,16 @@ impl State {
         http(200, "", &self.answer(id, body, stop).1)
     }
 
+    fn refuse(&self, id: &str, body: &[u8]) -> String {
+        let digest = to_hex(ring::digest::digest(&ring::digest::SHA256, body).as_ref());
+        let receipt = Receipt { id: id.to_owned(), digest, outcome: Outcome::Invalid, at_ms: 1, stop: None, answer: None };
+        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, SECRET), &receipt_message(&receipt));
+        let mac = Some(format!("v1,{}", STANDARD.encode(tag)));
+        let message = Some("too many questions".to_owned());
+        let answer = CallbackAnswer { outcome: Outcome::Invalid, receipt: Some(receipt), mac, message };
+        http(422, "", &serde_json::to_string(&answer).unwrap())
+    }
+
     /// Whether it was known, and the body of the answer.
     fn answer(&self, id: &str, body: &[u8], stop: Option<String>) -> (bool, String) {
         let digest = to_hex(ring::digest::digest(&ring::digest::SHA256, body).as_ref());
@@ -184,6 +207,7 @@ impl State {
         let known = receipts.contains_key(id);
         let fresh = Receipt { id: id.to_owned(), digest: digest.clone(), outcome: Outcome::Accepted, at_ms: 1, stop, answer: None };
         let receipt = receipts.entry(id.to_owned()).or_insert(fresh).clone();
+        let receipt = Receipt { answer: self.answers.lock().unwrap().get(id).cloned(), ..receipt };
         assert_eq!(receipt.digest, digest, "the bytes of {id} changed between repeats");
         let outcome = if known { Outcome::Duplicate } else { Outcome::Accepted };
         let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, SECRET), &receipt_message(&receipt));

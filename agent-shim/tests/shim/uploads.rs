@@ -61,7 +61,7 @@ impl Uploads {
         Some(answer)
     }
 
-    fn file(&self, slot: &str) -> Vec<u8> {
+    pub fn file(&self, slot: &str) -> Vec<u8> {
         self.files.lock().unwrap()[slot].1.clone()
     }
 
@@ -70,7 +70,7 @@ impl Uploads {
     }
 }
 
-fn with(vm: &Vm, attempt: &str, script: &str, artifacts: &[&str]) -> Spec {
+pub fn with(vm: &Vm, attempt: &str, script: &str, artifacts: &[&str]) -> Spec {
     Spec { artifacts: artifacts.iter().map(|name| (*name).to_owned()).collect(), ..vm.sh(attempt, script) }
 }
 

@@ -11,7 +11,7 @@ use sortie_core::event::EventBody;
 use sortie_core::ids::{AttemptId, RunId};
 use sortie_core::view::Step;
 use sortie_keys::ProofSecret;
-use sortie_protocol::artifact::{ArtifactMeta, RESULT_NAME, RESULT_SLOT, artifact_id};
+use sortie_protocol::artifact::{ArtifactMeta, RESULT_NAME, RESULT_SLOT, artifact_id, is_kept_slot, path_fault};
 use sortie_protocol::bytes::from_hex;
 use sortie_protocol::callback::{CallbackKind, proof_message};
 use sortie_protocol::limits::{ARTIFACT_BYTES, RESULT_BYTES, RESULT_DOCUMENT_BYTES};
@@ -125,6 +125,11 @@ async fn check(driver: &Driver, run: &RunId, step: &Step, head: &ArtifactHead<'_
     let Some(EventBody::StepScheduled { spec: CallSpec::Job(job), .. }) = event.map(|event| event.body) else {
         return invalid("the step is no job");
     };
+    if is_kept_slot(&meta.slot) {
+        // What the job kept by itself has a name of its own, which is none of the spec's.
+        let fault = path_fault(&meta.name).or_else(|| job.artifacts.contains(&meta.name).then_some("the spec names that file"));
+        return fault.map_or(Ok(()), |why| Err(Fault::Invalid(why.to_owned())));
+    }
     let named = meta.slot.parse::<usize>().ok().filter(|slot| slot.to_string() == meta.slot).and_then(|slot| job.artifacts.get(slot));
     if named == Some(&meta.name) { Ok(()) } else { invalid("the step names no such artifact") }
 }

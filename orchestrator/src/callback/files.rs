@@ -5,8 +5,9 @@ use crate::resources::{KeepError, NewResource, Reference, Resources};
 use serde_json::{Map, Value, json};
 use sortie_core::ids::RunId;
 use sortie_core::limits::INLINE_BYTES;
-use sortie_protocol::artifact::{ArtifactFate, ArtifactNote, Kept, NOT_UPLOADED, RESULT_NAME};
+use sortie_protocol::artifact::{ArtifactFate, ArtifactNote, Kept, NOT_UPLOADED, RESULT_NAME, path_fault};
 use sortie_protocol::callback::JobResult;
+use sortie_protocol::limits::KEPT_FILES;
 use sortie_store::StoreError;
 
 /// Whose files.
@@ -80,7 +81,8 @@ pub(super) async fn inline(
     }
 }
 
-/// `{name: {resource, size, sha256} | {missing}}` for every name of the step. The server's rows count, not the shim's word.
+/// `{name: {resource, size, sha256} | {missing}}` for every name of the step, and for those that the job kept by itself.
+/// The server's rows count, not the shim's word.
 pub(super) async fn artifacts(
     resources: &Resources,
     from: &From<'_>,
@@ -88,7 +90,8 @@ pub(super) async fn artifacts(
     notes: &[ArtifactNote],
 ) -> Result<Value, StoreError> {
     let mut found = Map::new();
-    for name in names {
+    let own = notes.iter().map(|note| &note.name).filter(|name| !names.contains(name) && path_fault(name).is_none());
+    for name in names.iter().chain(own.take(KEPT_FILES)) {
         let reference = Reference { run: from.run.clone(), subject: from.attempt.to_owned(), name: name.clone() };
         let note = notes.iter().find(|note| note.name == *name).map(|note| &note.fate);
         let value = match (resources.find(&reference).await?, note) {

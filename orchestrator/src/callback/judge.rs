@@ -69,7 +69,7 @@ async fn judged(resources: &Resources, job: &JobSpec, from: &From<'_>, mut resul
     let tree_gone = result.tree_gone;
     match serde_json::to_value(result) {
         Ok(mut result) => {
-            if !job.artifacts.is_empty() {
+            if artifacts.as_object().is_some_and(|artifacts| !artifacts.is_empty()) {
                 result["artifacts"] = artifacts;
             }
             Ok(Said::Result(ResultSaid { result, failure, tree_gone }))

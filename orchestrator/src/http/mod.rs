@@ -9,7 +9,6 @@ pub mod health;
 pub mod hooks;
 pub mod limits;
 mod problem;
-mod reach;
 mod refusals;
 pub mod server;
 mod stream;

@@ -2,7 +2,6 @@
 
 mod catalog;
 mod engine;
-mod hosts;
 mod operations;
 mod reads;
 mod resources;

@@ -4,7 +4,7 @@ use crate::sqlite::open;
 use rusqlite::Connection;
 
 /// Tables that hold a few rows each installation, or one row. Every other table grows with the runs.
-const SMALL: [&str; 15] = [
+const SMALL: [&str; 14] = [
     "operator",
     "secret",
     "outbound_connection",
@@ -12,7 +12,6 @@ const SMALL: [&str; 15] = [
     "migration",
     "run_count",
     "host",
-    "host_health",
     "bundle",
     "flow",
     "draft",
