@@ -39,6 +39,12 @@ pub struct Owner {
     pub boot_id: String,
     /// Random id of this supervisor.
     pub instance: String,
+    /// Instance of the one before it.
+    #[serde(default)]
+    pub succeeds: Option<String>,
+    /// Whether it is outside of the scope of the login session that called it; absent where it was not looked at.
+    #[serde(default)]
+    pub outlives_login: Option<bool>,
 }
 
 /// What was started (`child.json`).
@@ -252,6 +258,11 @@ impl Attempt {
     /// Record the acknowledgement, durably.
     pub fn write_acked(&self, seq: u64) -> io::Result<()> {
         files::replace_json(&self.file("acked"), &Acked { seq, at_ms: crate::clock::wall_ms() })
+    }
+
+    /// Why this is a copy of an attempt that was made elsewhere, where it is.
+    pub fn copy_of(&self) -> Option<String> {
+        files::read_json::<crate::origin::Origin>(&self.file("origin.json"))?.fault(&self.root)
     }
 
     /// Whether this is a tombstone.

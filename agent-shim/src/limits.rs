@@ -23,6 +23,8 @@ pub const BEAT_LEAST_MS: u64 = 15_000;
 pub const LIST_PAGE_BYTES: usize = 4 << 20;
 /// Most of an answer that `reach` repeats, in bytes: enough for a nonce, or for the title of a proxy's page.
 pub const REACH_BODY_BYTES: usize = 4 << 10;
+/// How long the manager of a system is waited for, in milliseconds: then the next way to hold a job is tried.
+pub const MANAGER_MS: u64 = 3_000;
 /// How long one call of git may take, in milliseconds: 10 minutes, a large repository over a slow link. The job's own limit holds, too.
 pub const GIT_MS: u64 = 600_000;
 /// Last output of git that is kept, in bytes.

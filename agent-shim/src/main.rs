@@ -20,6 +20,7 @@ mod harden;
 mod keeper;
 mod limits;
 mod mcp;
+mod origin;
 mod output;
 mod post;
 mod process;

@@ -68,6 +68,15 @@ impl ProcessId {
         Stat::read(self.pid).is_some_and(|stat| stat.id == *self && stat.is_live())
     }
 
+    /// Let it go on, where it was stopped (state `T`; one that is traced is its tracer's).
+    pub fn go_on(&self) -> bool {
+        let stopped = Stat::read(self.pid).is_some_and(|stat| stat.id == *self && stat.state == b'T');
+        if stopped {
+            self.signal(&[Signal::CONT]);
+        }
+        stopped
+    }
+
     /// A descriptor that becomes readable when the process ends; `None` where it is gone or the kernel has none (before 5.3).
     pub fn watch(&self) -> Option<OwnedFd> {
         let fd = pidfd_open(self.as_pid()?, PidfdFlags::empty()).ok()?;

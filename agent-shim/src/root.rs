@@ -1,5 +1,6 @@
 //! The pinned state root of a machine: its marker, and where everything below it lies.
 
+use crate::origin::{self, Origin};
 use crate::{failpoint, files, sign};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
@@ -55,8 +56,11 @@ impl Root {
         self.jobs().join(id.as_str())
     }
 
-    /// The marker, where there is one.
+    /// The marker, where there is one and this is the machine that it was made on.
     pub fn marker(&self) -> Option<String> {
+        if origin::is_moved(self) {
+            return None;
+        }
         let bytes = files::read(&self.0.join("marker"), 256).ok()?;
         let text = String::from_utf8(bytes).ok()?.trim().to_owned();
         (!text.is_empty()).then_some(text)
@@ -73,6 +77,10 @@ impl Root {
         if let Some(marker) = self.marker() {
             return Ok(marker);
         }
+        if origin::is_moved(self) {
+            return Err(io::Error::other("the state root was copied from another machine: choose another path, or remove the copy"));
+        }
+        files::replace_json(&self.0.join("machine.json"), &Origin::here(self))?;
         let temp = self.0.join(format!(".marker.{}", sign::random_hex(8)));
         files::create(&temp, format!("{}\n", sign::random_hex(16)).as_bytes())?;
         match files::rename_new(&temp, &self.0.join("marker")) {

@@ -19,7 +19,11 @@ const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 pub const UMASK: &str = "SORTIE_SHIM_UMASK";
 
 /// What the shim itself needs of the login, and the job does not get.
+#[cfg(not(feature = "failpoints"))]
 const CARRIED: [&str; 2] = [UMASK, "SSL_CERT_FILE"];
+/// As above, and what tests tell every stage.
+#[cfg(feature = "failpoints")]
+const CARRIED: [&str; 3] = [UMASK, "SSL_CERT_FILE", crate::clock::SLEPT];
 /// The umask of this process's login, where this process is the first of ours.
 static LOGIN_UMASK: std::sync::OnceLock<String> = std::sync::OnceLock::new();
 

@@ -25,13 +25,15 @@ pub fn view(attempt: &Attempt) -> AttemptView {
         (_, None) => false,
     };
     let is_live = matches!(phase, Phase::Running | Phase::Stopping);
+    let owner = attempt.owner();
     let heard = heard::read(attempt);
     let report = |kind| child.as_ref().filter(|_| is_live).and_then(|child| reports::last(attempt, child, kind));
     AttemptView {
         attempt: attempt.id().as_str().to_owned(),
         phase,
         spec_digest: spec.map(|spec| sign::sha256_hex(&spec)),
-        instance: attempt.owner().map(|owner| owner.instance),
+        outlives_login: owner.as_ref().and_then(|owner| owner.outlives_login),
+        instance: owner.map(|owner| owner.instance),
         boot_id: child.as_ref().map(|child| child.boot_id.clone()),
         pid: child.as_ref().map(|child| child.job.pid),
         started_at_ms: child.as_ref().map(|child| child.started_at_ms),
@@ -65,6 +67,7 @@ fn beat(attempt: &Attempt, child: &Child) -> Option<Heartbeat> {
         used: last.and_then(|last| last.used),
         suspended_ms: child.suspended_ms(),
         boot_id: Some(child.boot_id.clone()),
+        succeeds: attempt.owner().and_then(|owner| owner.succeeds),
     })
 }
 
@@ -74,7 +77,7 @@ fn phase(attempt: &Attempt, has_result: bool, has_spec: bool, boot_id: &str) -> 
     if attempt.is_sealed() {
         return Phase::Sealed;
     }
-    if !has_spec {
+    if !has_spec || attempt.copy_of().is_some() {
         return Phase::Unknown;
     }
     if attempt.acked().is_some() {
@@ -98,7 +101,7 @@ fn phase(attempt: &Attempt, has_result: bool, has_spec: bool, boot_id: &str) -> 
 
 /// Whether somebody should supervise the attempt and nobody does. A claim that never started is the launcher's to take over.
 pub fn is_forsaken(attempt: &Attempt) -> bool {
-    if attempt.is_sealed() || attempt.acked().is_some() || attempt.has_live_owner(&clock::boot_id()) {
+    if attempt.is_sealed() || attempt.acked().is_some() || attempt.copy_of().is_some() || attempt.has_live_owner(&clock::boot_id()) {
         return false;
     }
     let log = events::read(attempt);

@@ -103,6 +103,7 @@ fn running(attempt: String) -> AttemptView {
         result_seq: None,
         tree_gone: false,
         containment: None,
+        outlives_login: None,
         heard_ms: None,
         post_error: None,
         beat: None,

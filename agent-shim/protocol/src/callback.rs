@@ -104,6 +104,10 @@ pub struct Heartbeat {
     /// Boot id of the machine: another instance with another one exposes a clone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boot_id: Option<String>,
+    /// Instance of the supervisor that this one came after, where there was one. An instance that beats on after it was succeeded, or
+    /// a new one that succeeds nobody, is a second reporter: a clone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub succeeds: Option<String>,
 }
 
 /// How a job ended, as its shim saw it, not as the agent claims.

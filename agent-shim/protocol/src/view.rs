@@ -60,6 +60,9 @@ pub struct AttemptView {
     /// How the tree is held, a [`crate::confine::Containment`].
     #[serde(default)]
     pub containment: Option<String>,
+    /// Whether its supervisor is out of reach of a logout; false where the end of the login session may end the job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outlives_login: Option<bool>,
     /// Milliseconds since the supervisor last had a receipt for anything; absent where it never had one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub heard_ms: Option<u64>,

@@ -5,6 +5,7 @@ use crate::process::ProcessId;
 use serde::{Deserialize, Serialize};
 use sortie_protocol::confine::JobLimits;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// The job's groups. Their paths are recorded, so that a successor finds them again.
@@ -44,6 +45,22 @@ impl Places {
     pub fn here() -> Self {
         let read = |path| fs::read_to_string(path).unwrap_or_default();
         Self::parse(&read("/proc/self/mounts"), &read("/proc/self/cgroup"))
+    }
+
+    /// Of another process, as this one sees them.
+    pub fn of(pid: u32) -> Self {
+        let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+        Self::parse(&read("/proc/self/mounts"), &read(&format!("/proc/{pid}/cgroup")))
+    }
+
+    /// The group of cgroup v2, as a directory.
+    pub fn unified_dir(&self) -> Option<PathBuf> {
+        self.unified.as_ref().map(|place| place.mount.join(&place.own))
+    }
+
+    /// Where cgroup v2 is mounted.
+    pub fn unified_mount(&self) -> Option<PathBuf> {
+        self.unified.as_ref().map(|place| place.mount.clone())
     }
 
     /// From the texts of `/proc/self/mounts` and `/proc/self/cgroup`.
@@ -88,9 +105,39 @@ impl Groups {
         Self { unified, memory: below(&places.memory, memory), pids: below(&places.pids, pids) }
     }
 
+    /// The group of a manager's unit, with limits set by that manager.
+    pub fn of_unit(dir: PathBuf) -> Self {
+        Self { unified: Some(dir), ..Self::default() }
+    }
+
+    /// Limits that are in force here, of those that were asked for.
+    pub fn in_force(&self, limits: &JobLimits) -> JobLimits {
+        let is = |file: &str, value: u64| {
+            let text = self.unified.as_ref().and_then(|dir| fs::read_to_string(dir.join(file)).ok());
+            text.and_then(|text| text.trim().parse::<u64>().ok()).is_some_and(|held| held <= value)
+        };
+        JobLimits {
+            memory_bytes: limits.memory_bytes.filter(|bytes| is("memory.max", *bytes)),
+            processes: limits.processes.filter(|count| is("pids.max", u64::from(*count))),
+            disk_bytes: None,
+        }
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.all().next().is_none()
+    }
+
+    /// Move a process to the group of supervisors at the top of v2, and of the hierarchy that systemd keeps its own count in.
+    pub fn shelter(pid: u32) -> io::Result<()> {
+        let mount = Places::here().unified_mount();
+        let roots = [mount, Some(PathBuf::from("/sys/fs/cgroup/systemd")).filter(|root| root.join("cgroup.procs").is_file())];
+        for root in roots.into_iter().flatten() {
+            let dir = root.join("sortie").join("supervisors");
+            fs::create_dir_all(&dir)?;
+            fs::write(dir.join("cgroup.procs"), pid.to_string())?;
+        }
+        Ok(())
     }
 
     /// Whether this machine would give a job a group.

@@ -3,6 +3,9 @@
 //! The descendant walk and the cookie sweep of [`crate::tree`] are always done as well: no level here replaces them.
 
 mod cgroup;
+pub mod facts;
+pub mod ladder;
+mod unit;
 pub mod usage;
 pub mod user;
 
@@ -10,9 +13,12 @@ pub use cgroup::Groups;
 
 use crate::attempt::Attempt;
 use crate::process::ProcessId;
+use facts::Facts;
+use ladder::{Rung, rungs};
 use serde::{Deserialize, Serialize};
-use sortie_protocol::confine::{Containment, Held, Isolation};
+use sortie_protocol::confine::{Containment, Held, Isolation, JobLimits};
 use sortie_protocol::spec::Spec;
+use std::io;
 
 /// How a job is held; part of `child.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -43,24 +49,71 @@ impl Hold {
     }
 }
 
-/// Take hold of a job that still waits at its gate.
+/// Take hold of a job that still waits at its gate, in the best way that this machine gives.
 pub fn take(attempt: &Attempt, spec: &Spec, job: ProcessId) -> Hold {
     let isolation = if attempt.user().is_some() { Isolation::OwnUser } else { Isolation::SharedUser };
     let mut hold = Hold::by_walk(isolation);
-    let mut groups = Groups::make(attempt.id().as_str(), &spec.limits);
-    groups.take(job);
-    if !groups.is_empty() {
-        hold.held.containment = Containment::Cgroup;
+    for rung in rungs(&Facts::at_launch(attempt.root())) {
+        let (groups, limits) = match climb(rung, attempt, spec, job) {
+            Ok(held) => held,
+            Err(error) => {
+                attempt.log(&format!("not held by {}: {error}", rung.level().as_str()));
+                continue;
+            }
+        };
+        (hold.groups, hold.held.limits, hold.held.containment) = (groups, limits, rung.level());
+        break;
     }
-    hold.held.limits = groups.limit(&spec.limits);
+    // Held by looking, wherever there is a directory.
+    hold.held.limits.disk_bytes = spec.limits.disk_bytes;
     if isolation == Isolation::OwnUser {
         // Without a group, a limit of the user's (`RLIMIT_NPROC`), set by the gate.
         hold.held.limits.processes = spec.limits.processes;
     }
-    // Held by looking, wherever there is a directory.
-    hold.held.limits.disk_bytes = spec.limits.disk_bytes;
-    hold.groups = groups;
     hold
+}
+
+fn climb(rung: Rung, attempt: &Attempt, spec: &Spec, job: ProcessId) -> io::Result<(Groups, JobLimits)> {
+    match rung {
+        Rung::Unit(manager) => {
+            let groups = Groups::of_unit(manager.adopt(&format!("sortie-{}.scope", attempt.id().as_str()), job.pid, &spec.limits)?);
+            let limits = groups.in_force(&spec.limits);
+            Ok((groups, limits))
+        }
+        Rung::Cgroup => {
+            let mut groups = Groups::make(attempt.id().as_str(), &spec.limits);
+            groups.take(job);
+            if groups.is_empty() {
+                return Err(io::Error::other("no group can be made"));
+            }
+            let limits = groups.limit(&spec.limits);
+            Ok((groups, limits))
+        }
+    }
+}
+
+/// Take this supervisor out of the scope of the login session that called it, so that no logout ends it (F102). Says whether it is out.
+pub fn leave_session(attempt: &Attempt) -> bool {
+    let is_out = || !facts::is_in_session(&std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default());
+    if is_out() {
+        return true;
+    }
+    let me = std::process::id();
+    for rung in rungs(&Facts::at_launch(attempt.root())) {
+        let left = match rung {
+            Rung::Unit(manager) => {
+                manager.adopt(&format!("sortie-shim-{}-{me}.scope", attempt.id().as_str()), me, &JobLimits::default()).map(drop)
+            }
+            Rung::Cgroup => Groups::shelter(me),
+        };
+        match left {
+            Ok(()) if is_out() => return true,
+            Ok(()) => {}
+            Err(error) => attempt.log(&format!("still in the session's scope: {error}")),
+        }
+    }
+    attempt.log("the supervisor stays in the scope of its login session: a logout may end it (KillUserProcesses)");
+    false
 }
 
 /// Of the whole machine, since boot (Linux 4.13).

@@ -24,7 +24,7 @@ use crate::events::{self, EventLog};
 use crate::limits::LOCK_MS;
 use crate::post::Poster;
 use crate::process::ProcessId;
-use crate::{agents, artifacts, below, clock, failpoint, files, harden, sign, workspace};
+use crate::{agents, artifacts, below, clock, contain, failpoint, files, harden, sign, workspace};
 use result::{End, Seen};
 use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat};
 use sortie_protocol::callback::{CallbackKind, Started};
@@ -91,9 +91,20 @@ fn supervise(attempt: &Attempt, ready: &mut ReadyPipe) -> io::Result<()> {
         ready.say("ready");
         return Ok(());
     }
+    if let Some(why) = attempt.copy_of() {
+        return Err(io::Error::other(format!("this is a copy of the attempt, and nothing is posted for it: {why}")));
+    }
     let spec = attempt.spec()?;
     let wake = wake_fifo(attempt)?;
-    let owner = Owner { process: ProcessId::me(), boot_id: clock::boot_id(), instance: sign::random_hex(16) };
+    let outlives = contain::leave_session(attempt);
+    let succeeds = attempt.owner().map(|before| before.instance);
+    let owner = Owner {
+        process: ProcessId::me(),
+        boot_id: clock::boot_id(),
+        instance: sign::random_hex(16),
+        succeeds,
+        outlives_login: Some(outlives),
+    };
     files::replace_json(&attempt.file("owner.json"), &owner)?;
     attempt.root().failpoint(failpoint::OWNER_WRITTEN);
     let log = EventLog::open(attempt, &owner.instance)?;

@@ -29,17 +29,19 @@ pub struct Pulse {
     looked_ms: u64,
     active_ms: u64,
     used: ResourceUse,
+    succeeds: Option<String>,
 }
 
 impl Pulse {
     /// From now on; what an earlier supervisor had counted is gone on with.
     pub fn new(attempt: &Attempt) -> Self {
         let now = clock::mono_ms();
+        let succeeds = attempt.owner().and_then(|owner| owner.succeeds);
         let before = last(attempt).map(|last| last.beat);
         let used = before.as_ref().and_then(|beat| beat.used).unwrap_or_default();
         let idle = before.and_then(|beat| beat.idle_ms).unwrap_or(0);
         let (visible, cpu_ms) = (visible(attempt), used.cpu_ms.unwrap_or(0));
-        Self { visible, cpu_ms, looked_ms: now, active_ms: now.saturating_sub(idle), used }
+        Self { visible, cpu_ms, looked_ms: now, active_ms: now.saturating_sub(idle), used, succeeds }
     }
 
     /// Look, and keep what was seen for verbs (`beat.json`).
@@ -64,6 +66,7 @@ impl Pulse {
             used: Some(self.used),
             suspended_ms: child.suspended_ms(),
             boot_id: Some(child.boot_id.clone()),
+            succeeds: self.succeeds.clone(),
         };
         // Not synced: after a loss of power there is no job to be said anything of.
         let _ = files::replace_soon(&attempt.file("beat.json"), &Beat { beat: beat.clone(), mono_ms: now, boot_id: child.boot_id.clone() });

@@ -1,13 +1,15 @@
 //! The claim on an attempt's name: whoever renames a whole directory into place first, with a job's spec or with a tombstone.
 
 use crate::attempt::Attempt;
+use crate::origin::Origin;
 use crate::{files, sign};
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 
 /// Claim for a job. False: the name is taken.
 pub fn job(attempt: &Attempt, spec: &[u8], credentials: &[u8]) -> io::Result<bool> {
-    claim(attempt, &[("spec.json", spec), ("credentials.json", credentials)], true)
+    let origin = serde_json::to_vec(&Origin::here(attempt.root()))?;
+    claim(attempt, &[("spec.json", spec), ("credentials.json", credentials), ("origin.json", &origin)], true)
 }
 
 /// Claim for nobody: a launch that is still in flight will find it sealed. False: the name is taken.

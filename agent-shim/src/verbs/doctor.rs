@@ -2,7 +2,8 @@
 
 use super::Fault;
 use crate::clock;
-use crate::contain::{Groups, user};
+use crate::contain::facts::Facts;
+use crate::contain::{ladder, user};
 use crate::root::{AttemptId, Root};
 use crate::supervise::disk;
 use sortie_protocol::confine::Isolation;
@@ -13,6 +14,9 @@ use std::path::Path;
 /// The facts.
 pub fn run(root: &Root, create: bool) -> Result<Reply, Fault> {
     let marker = if create { root.create()? } else { root.marker().unwrap_or_default() };
+    let facts = Facts::probe(root);
+    let (outlives_login, notes) = ladder::outlives_login(&facts);
+    let notes = notes.into_iter().chain(user::fault()).map(str::to_owned).collect();
     let system = rustix::system::uname();
     let text = |part: &std::ffi::CStr| part.to_string_lossy().into_owned();
     Ok(Reply::Doctor(HostFacts {
@@ -21,21 +25,21 @@ pub fn run(root: &Root, create: bool) -> Result<Reply, Fault> {
         shim_version: env!("CARGO_PKG_VERSION").to_owned(),
         uname: format!("{} {} {}", text(system.sysname()), text(system.release()), text(system.machine())),
         hostname: text(system.nodename()),
-        user: user(),
+        user: user_name(),
         boot_id: clock::boot_id(),
         now_ms: clock::wall_ms(),
         free_bytes: disk::free(root.path())?,
-        containment: if Groups::available() { "cgroup" } else { "subreaper" }.to_owned(),
+        containment: ladder::best(&facts).as_str().to_owned(),
         open_attempts: open_attempts(&root.jobs()),
         isolation: if user::fault().is_none() { Isolation::OwnUser } else { Isolation::SharedUser },
-        notes: user::fault().map(str::to_owned).into_iter().collect(),
-        outlives_login: None,
+        notes,
+        outlives_login,
         agents: std::collections::BTreeMap::new(),
     }))
 }
 
 /// Name from the passwd file (a static binary knows no other source), else the number.
-fn user() -> String {
+pub fn user_name() -> String {
     let uid = rustix::process::geteuid().as_raw().to_string();
     let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
     let entry = passwd.lines().map(|line| line.split(':').collect::<Vec<_>>()).find(|fields| fields.get(2) == Some(&uid.as_str()));

@@ -45,6 +45,9 @@ fn known(attempt: &Attempt, digest: &str, credentials: &[u8]) -> Result<(), Faul
     if attempt.is_sealed() {
         return Err(Fault(Refusal::Sealed, "the attempt was sealed before this launch".to_owned()));
     }
+    if let Some(why) = attempt.copy_of() {
+        return Err(Fault(Refusal::WrongMachine, format!("the attempt's directory is a copy: {why}")));
+    }
     let spec = attempt.spec_bytes().ok_or_else(|| Fault(Refusal::Resources, "the attempt's directory cannot be read".to_owned()))?;
     if sha256_hex(&spec) != digest {
         return Err(Fault(Refusal::Conflict, "the attempt was launched with another spec".to_owned()));

@@ -15,6 +15,8 @@ mod rekey;
 pub mod resume;
 mod status;
 
+pub use doctor::user_name;
+
 use crate::attempt::Attempt;
 use crate::root::{AttemptId, Root};
 use crate::spawn::{Called, Ready};
@@ -82,6 +84,11 @@ fn named(root: &Root, id: &str) -> Result<Attempt, Fault> {
 
 /// Call a successor where the supervisor died with work left, and wait until it stands.
 fn succeed(attempt: &Attempt) {
+    if let Some(owner) = attempt.owner().filter(|owner| owner.boot_id == clock::boot_id())
+        && owner.process.go_on()
+    {
+        attempt.log("the supervisor was stopped, and was let go on");
+    }
     if !view::is_forsaken(attempt) {
         return;
     }

@@ -11,6 +11,7 @@ mod failpoints;
 mod files;
 mod launch;
 mod limits;
+mod machine;
 mod outcomes;
 mod reports;
 mod server;
