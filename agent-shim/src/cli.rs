@@ -2,7 +2,7 @@
 
 use crate::attempt::Attempt;
 use crate::root::{AttemptId, Root};
-use crate::{door, gate, harden, keeper, session, spawn, supervise, verbs};
+use crate::{checkpoint, door, gate, harden, keeper, session, spawn, supervise, verbs};
 use sortie_protocol::VERSION;
 use sortie_protocol::verb::{Answer, Reply, Request, Verb};
 use std::ffi::OsString;
@@ -48,6 +48,7 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
         Some([name, arguments @ ..]) if door::commands::NAMES.contains(name) => Ok(door::commands::run(name, arguments)),
         Some(["session", "--root", root] | ["--root", root, "session"]) => with_root(root, in_session),
         Some(["--root", root, verb @ ..]) => with_root(root, |root| single(root, verb)),
+        Some(["checkpoint", root, id, number, time_ms]) => make_checkpoint(root, id, number, time_ms),
         Some([part @ ("supervise" | "keep" | "gate"), root, id]) => internal(part, root, id),
         _ => Err(None),
     };
@@ -94,6 +95,14 @@ fn internal(part: &str, root: &str, id: &str) -> Code {
         _ => gate::run(&attempt),
     };
     done.map(|()| DONE).or_else(|error| Ok(complain(&error)))
+}
+
+fn make_checkpoint(root: &str, id: &str, number: &str, time_ms: &str) -> Code {
+    let (Some(root), Some(id)) = (Root::new(root), AttemptId::parse(id)) else { return Err(None) };
+    let (Ok(number), Ok(time_ms)) = (number.parse(), time_ms.parse()) else { return Err(None) };
+    harden::private_umask();
+    harden::hide_memory();
+    checkpoint::run(&Attempt::new(&root, id), number, time_ms).map(|()| DONE).or_else(|error| Ok(complain(&error)))
 }
 
 fn complain(error: &io::Error) -> u8 {

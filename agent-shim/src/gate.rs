@@ -48,7 +48,7 @@ fn pass(attempt: &Attempt) -> io::Result<Infallible> {
     harden::restore_umask();
     let dir = workspace::prepare(attempt, &spec, user.as_ref())?;
     let env = environment(attempt, &spec, &credentials, user.as_ref());
-    let agent = spec.agent.as_ref().map(|task| agents::prepare(attempt, &spec, task, &env, dir.clone())).transpose()?;
+    let agent = spec.agent.as_ref().map(|task| agents::prepare(attempt, &spec, &credentials, task, &env, dir.clone())).transpose()?;
     let words = agent.as_ref().map_or_else(|| spec.command.iter().map(|word| os(word).to_owned()).collect(), |agent| agent.command.clone());
     let (program, arguments) = words.split_first().ok_or_else(|| io::Error::other("the command is empty"))?;
     let mut command = Command::new(program);

@@ -8,6 +8,7 @@ mod artifacts;
 mod asks;
 mod attempt;
 mod below;
+mod checkpoint;
 mod cli;
 mod clock;
 mod contain;

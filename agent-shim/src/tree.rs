@@ -4,7 +4,7 @@
 //! in its cgroup, descends from its keeper (a subreaper, so orphans stay below it) or from the job, has been reparented to
 //! the supervisor, or carries the attempt's cookie in its environment; and so do all descendants of such a one.
 
-use crate::attempt::{Attempt, Child};
+use crate::attempt::{self, Attempt};
 use crate::clock::{mono_ms, pause};
 use crate::contain::{Hold, usage};
 use crate::limits::{KILL_MS, SWEEP_MS};
@@ -12,9 +12,44 @@ use crate::process::{ProcessId, Stat};
 use rustix::process::Signal;
 use sortie_protocol::confine::ResourceUse;
 use std::collections::{HashMap, HashSet};
+use std::io;
+use std::process::{Child, ChildStdout, Command};
+use std::sync::{Mutex, PoisonError};
 
 /// Name of the cookie in the environment of every process of a job.
 pub const COOKIE: &str = "SORTIE_JOB";
+
+/// Processes that this one has started for itself, by pid: they are nobody's job.
+static SPARED: Mutex<Vec<u32>> = Mutex::new(Vec::new());
+
+/// A process of ours that is not part of a job, for as long as this lives.
+pub struct Spared(Child);
+
+impl Spared {
+    /// Start it. No look at a tree can come in between.
+    pub fn spawn(command: &mut Command) -> io::Result<(Self, Option<ChildStdout>)> {
+        let mut spared = SPARED.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut child = command.spawn()?;
+        spared.push(child.id());
+        let out = child.stdout.take();
+        Ok((Self(child), out))
+    }
+
+    /// Kill it and its process group, which it leads.
+    pub fn kill_group(&self) {
+        if let Some(pid) = i32::try_from(self.0.id()).ok().and_then(rustix::process::Pid::from_raw) {
+            let _ = rustix::process::kill_process_group(pid, Signal::KILL);
+        }
+    }
+}
+
+impl Drop for Spared {
+    fn drop(&mut self) {
+        // Its status may have been taken by the look for orphans.
+        let _ = self.0.try_wait();
+        SPARED.lock().unwrap_or_else(PoisonError::into_inner).retain(|pid| *pid != self.0.id());
+    }
+}
 
 /// What is needed to find a tree.
 pub struct Tree {
@@ -30,7 +65,7 @@ pub struct Tree {
 
 impl Tree {
     /// The tree of an attempt; `reaper` for its supervisor.
-    pub fn of(attempt: &Attempt, child: &Child, reaper: bool) -> Self {
+    pub fn of(attempt: &Attempt, child: &attempt::Child, reaper: bool) -> Self {
         let cookie = format!("{COOKIE}={}", attempt.id().as_str()).into_bytes();
         Self { keeper: child.keeper, job: child.job, hold: child.hold(), uid: attempt.user().map(|user| user.uid), cookie, reaper }
     }
@@ -61,6 +96,7 @@ impl Tree {
         // What started before the job cannot be of it: that spares reading most environments.
         todo.extend(table.values().filter(|s| s.id.start_ticks >= self.job.start_ticks && self.has_cookie(s.id.pid)).map(|s| s.id.pid));
         let mut seen = HashSet::from([me, self.keeper.pid]);
+        seen.extend(SPARED.lock().unwrap_or_else(PoisonError::into_inner).iter());
         let mut found = Vec::new();
         while let Some(pid) = todo.pop() {
             if seen.insert(pid)

@@ -31,6 +31,7 @@ pub fn view(attempt: &Attempt) -> AttemptView {
     AttemptView {
         attempt: attempt.id().as_str().to_owned(),
         phase,
+        installation: spec.as_deref().and_then(installation),
         spec_digest: spec.map(|spec| sign::sha256_hex(&spec)),
         outlives_login: owner.as_ref().and_then(|owner| owner.outlives_login),
         instance: owner.map(|owner| owner.instance),
@@ -69,6 +70,15 @@ fn beat(attempt: &Attempt, child: &Child) -> Option<Heartbeat> {
         boot_id: Some(child.boot_id.clone()),
         succeeds: attempt.owner().and_then(|owner| owner.succeeds),
     })
+}
+
+/// Whose attempt it is; nothing else of the spec is kept.
+fn installation(spec: &[u8]) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Owner {
+        installation: Option<String>,
+    }
+    serde_json::from_slice::<Owner>(spec).ok()?.installation
 }
 
 /// First match wins.

@@ -94,6 +94,7 @@ fn running(attempt: String) -> AttemptView {
     AttemptView {
         attempt,
         phase: Phase::Running,
+        installation: None,
         spec_digest: None,
         instance: None,
         boot_id: None,

@@ -129,6 +129,15 @@ pub fn artifact_url(callback_url: &str) -> String {
     }
 }
 
+/// Where a machine that is tested posts to, from a URL that was signed for this test.
+#[must_use]
+pub fn reach_url(callback_url: &str) -> String {
+    match callback_url.rsplit_once("/v1/callbacks/") {
+        Some((base, rest)) => format!("{base}/v1/reach/{rest}"),
+        None => callback_url.to_owned(),
+    }
+}
+
 /// What is signed. Each field carries its length, so that no two sets of fields give the same bytes.
 fn message(installation: &str, id: &str, kid: &str, exp: &str) -> Vec<u8> {
     let mut out = b"sortie-callback-url-v1\n".to_vec();

@@ -48,3 +48,38 @@ const _: () = assert!(ASK_MS + STOP_WAIT_MS < LEASE_MS);
 pub const CLOCK_JUMP_MS: i64 = 2_000;
 /// Between two looks for held launches that a change of hosts lets go, in milliseconds; the end of an attempt lets go at once.
 pub const HELD_CHECK_MS: u64 = 60_000;
+/// First pause after a host could not be reached, in milliseconds; doubles. As long as a launch waits before its second try.
+pub const BREAKER_MS: u64 = 1_000;
+/// Longest such pause, in milliseconds: a host that is back is found within a minute, and a dead one costs a handshake a minute.
+pub const BREAKER_CAP_MS: u64 = 60_000;
+/// Between two looks for news of hosts that are to be written, in milliseconds.
+pub const HEALTH_LOOK_MS: u64 = 2_000;
+/// Between two writes of what is known of a host while nothing changes, in milliseconds: one row a minute and host.
+pub const HEALTH_EVERY_MS: u64 = 60_000;
+/// Between two looks for hosts that are to be collected from, in milliseconds: a job's first sign of life is not later than this.
+pub const PULL_LOOK_MS: u64 = 250;
+/// Shortest pause between two rounds of collecting from a host, in milliseconds.
+pub const PULL_LEAST_MS: u64 = 1_000;
+/// Longest such pause, in milliseconds: how late a result may be from a host that had none for long.
+pub const PULL_CAP_MS: u64 = 30_000;
+/// Hosts that are collected from at once: a round that hangs must not hold up the others.
+pub const PULL_HOSTS: usize = 64;
+/// An attempt on a host that both posts and is collected from is asked for after so long a silence, in milliseconds: heartbeats come
+/// every 30 s where nothing else is said.
+pub const BOTH_QUIET_MS: u64 = 45_000;
+/// A receipt younger than this says that callbacks arrive, in milliseconds.
+pub const HEARD_MS: u64 = 120_000;
+/// Pages of posts of one attempt that are collected at once; each is a few MiB, and an attempt has a handful of posts.
+pub const COLLECT_PAGES: usize = 64;
+/// How long all files of a job may take to be fetched, in milliseconds: as long as they may take to be uploaded.
+pub const FETCH_MS: u64 = sortie_protocol::limits::UPLOAD_MS;
+/// Between two comparisons of what a host holds with what is known, in milliseconds; spread between half of it and the whole.
+pub const RECONCILE_EVERY_MS: u64 = 300_000;
+/// Between two looks for hosts whose comparison is due, in milliseconds.
+pub const RECONCILE_LOOK_MS: u64 = 5_000;
+/// Between two removals of what a host has had acknowledged, in milliseconds: a day.
+pub const GC_EVERY_MS: u64 = 24 * 3_600_000;
+/// Pages of attempts that one comparison reads: as many attempts as a large host gathers in a week.
+pub const LIST_PAGES: usize = 64;
+/// Jobs without a live run that one comparison ends: each may take as long as a stop; the next comparison has the others.
+pub const ORPHANS: usize = 64;

@@ -219,9 +219,12 @@ pub struct AgentCheckpoint {
     /// Commit that holds the working tree.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<String>,
-    /// Private ref that names it, in the repository on the VM.
+    /// Private ref that names it, in a repository on the VM.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
+    /// Path of that repository: one of the shim's own, so that nothing of the user's is written to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repository: Option<String>,
     /// A git bundle of working tree, transcript and session id that the server has, to start from on another machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bundle: Option<crate::artifact::Kept>,

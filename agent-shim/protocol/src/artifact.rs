@@ -38,6 +38,24 @@ pub struct ArtifactMeta {
 /// Name of that document among the artifacts of its attempt. No file can have it.
 pub const RESULT_NAME: &str = ":result";
 
+/// Name of the last checkpoint of an attempt's agent among its artifacts: the newest one replaces the one before.
+pub const CHECKPOINT_NAME: &str = ":checkpoint";
+/// What the slot of a checkpoint begins with; its number follows.
+const CHECKPOINT_SLOT: &str = "checkpoint-";
+
+/// The slot of a checkpoint.
+#[must_use]
+pub fn checkpoint_slot(number: u32) -> String {
+    format!("{CHECKPOINT_SLOT}{number}")
+}
+
+/// The number of the checkpoint that has this slot; `None` where it is no such slot.
+#[must_use]
+pub fn checkpoint_number(slot: &str) -> Option<u32> {
+    let number = slot.strip_prefix(CHECKPOINT_SLOT)?.parse().ok().filter(|number| *number > 0)?;
+    (checkpoint_slot(number) == slot).then_some(number)
+}
+
 /// What is wrong with a path below a job's working directory, if anything: it must be plain names with a slash between them,
 /// and names that begin with a colon are ours.
 #[must_use]
@@ -137,6 +155,16 @@ mod tests {
         }
         for good in ["a", "a/b.c", "..a", "a..", "...", "zażółć", "A", "a b", "-rf", "~"] {
             assert_eq!(path_fault(good), None, "{good:?}");
+        }
+    }
+
+    #[test]
+    fn a_slot_is_of_a_checkpoint_to_the_letter() {
+        assert_eq!(checkpoint_number(&checkpoint_slot(12)), Some(12));
+        for other in
+            ["checkpoint-", "checkpoint-0", "checkpoint-01", "checkpoint--1", "checkpoint-4294967296", "result", "1", "checkpoint-1x"]
+        {
+            assert_eq!(checkpoint_number(other), None, "{other}");
         }
     }
 

@@ -14,6 +14,8 @@ pub const RESULT_DOCUMENT_BYTES: u64 = 8 << 20;
 pub const REPORT_BYTES: usize = 16 << 10;
 /// Largest artifact, in bytes: what fits into [`UPLOAD_MS`] over a modest link.
 pub const ARTIFACT_BYTES: u64 = 256 << 20;
+/// Largest bundle of a checkpoint, in bytes: one is uploaded every few minutes.
+pub const CHECKPOINT_BYTES: u64 = 128 << 20;
 /// Longest name of an artifact, in bytes: its metadata must fit into a request's head twice over.
 pub const ARTIFACT_NAME_BYTES: usize = 1_024;
 /// Files that one job may keep by itself, beside those that its spec names: each costs an upload before its result.

@@ -14,6 +14,9 @@ pub struct Spec {
     pub v: u32,
     /// Id of the attempt, `att_...`. Also the name of its directory on the VM.
     pub attempt: String,
+    /// Id of the installation that launches it: on a state root that several share, each looks after its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub installation: Option<String>,
     /// Id of the run, `run_...`.
     pub run: String,
     /// Name of the step.

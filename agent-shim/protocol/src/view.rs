@@ -38,6 +38,9 @@ pub struct AttemptView {
     /// Digest of the spec it was claimed with.
     #[serde(default)]
     pub spec_digest: Option<String>,
+    /// Id of the installation that launched it, where its spec says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub installation: Option<String>,
     /// Random id of the state directory's owner process; another one exposes a clone.
     #[serde(default)]
     pub instance: Option<String>,

@@ -21,8 +21,10 @@ pub fn launch(setting: &Setting<'_>) -> Launch {
     if let Some(model) = &task.model {
         launch.words(["-m", model]);
     }
-    let flag = if setting.resumed() { "-r" } else { "--session-id" };
-    launch.words([flag, &setting.session]);
+    match &setting.session_file {
+        Some(file) => launch.words(["--session-file"]).path(file.clone()),
+        None => launch.words([if setting.resumed() { "-r" } else { "--session-id" }, &setting.session]),
+    };
     let path = launch.file("gemini.json", &settings(setting));
     launch.env_path(SETTINGS_PATH, path).env("NO_BROWSER", "true");
     launch

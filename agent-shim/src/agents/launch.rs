@@ -31,6 +31,8 @@ pub struct Setting<'a> {
     pub session: String,
     /// Whether it goes on with it.
     pub resumes: bool,
+    /// Transcript to go on from, where it is handed as a file.
+    pub session_file: Option<PathBuf>,
     /// Directory for private files.
     pub dir: PathBuf,
     /// Its door, where there is one.

@@ -11,7 +11,7 @@
 //! | part | what it does |
 //! | --- | --- |
 //! | [`claude`], [`codex`], [`gemini`], [`opencode`] | words and environment of each, and what its events mean; no I/O |
-//! | [`prepare`], [`session`], [`transcript`] | before the start: which session, where, with which files |
+//! | [`prepare`], [`session`], [`transcript`], [`plant`] | before the start: which session, where, with which files |
 //! | [`stream`], [`seen`], [`watch`] | while it runs, in a thread beside the supervisor |
 //! | [`end`], [`classify`], [`cause`], [`report`] | how it is asked to end, and how it has ended |
 
@@ -24,6 +24,7 @@ mod gemini;
 mod launch;
 pub mod limits;
 mod opencode;
+mod plant;
 mod prepare;
 mod report;
 mod seen;
@@ -35,7 +36,14 @@ mod watch;
 pub use end::ask as ask_to_end;
 pub use prepare::prepare;
 pub use report::kept as report;
+pub use seen::Count;
+pub use session::{dir, standing};
 pub use watch::{Over, Watched, conclude, progress_file, visible};
+
+/// A line of somebody else, as long as a log or a report can bear.
+pub fn shortened(line: &str) -> String {
+    seen::cut(line, limits::ERROR_BYTES)
+}
 
 #[cfg(test)]
 mod tests;

@@ -101,7 +101,7 @@ pub fn leave_document(attempt: &Attempt, document: &Value) {
     let text = document.to_string();
     if text.len() as u64 > RESULT_DOCUMENT_BYTES {
         attempt.log("the agent's answer is larger than a result document may be");
-    } else if let Err(error) = files::replace(&path, text.as_bytes()) {
+    } else if let Err(error) = files::replace(&path, text.as_bytes()).and_then(|()| attempt.user().map_or(Ok(()), |user| user.own(&path))) {
         attempt.log(&format!("the agent's answer cannot be kept: {error}"));
     }
 }

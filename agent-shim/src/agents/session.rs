@@ -1,6 +1,7 @@
 //! Which session an agent starts, or goes on with: decided once, before the start, and recorded.
 
 use super::limits::RECORD_BYTES;
+use super::plant::Found;
 use super::seen::Count;
 use super::stream::{Read, Reader};
 use super::transcript;
@@ -54,6 +55,29 @@ fn record<T: serde::de::DeserializeOwned>(path: &Path) -> Option<T> {
     serde_json::from_slice(&files::read(path, RECORD_BYTES).ok()?).ok()
 }
 
+/// Where an agent stands, as far as the records say.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// How it was started.
+    pub start: Start,
+    /// Its session.
+    pub session: Option<String>,
+    /// What the session has used, as the agent counts.
+    pub counted: Option<Count>,
+    /// Its transcript.
+    pub transcript: Option<PathBuf>,
+}
+
+/// Where the agent of an attempt stands; `None` where it was not started.
+pub fn standing(attempt: &Attempt) -> Option<Standing> {
+    let start = started(attempt)?;
+    let seen = read(attempt).seen;
+    let session = seen.session.or_else(|| start.session.clone());
+    let found = session.as_deref().and_then(|session| transcript::find(start.kind, &start.home, &start.cwd, session).ok());
+    let transcript = if let Some(transcript::Found::File(path)) = found { Some(path) } else { None };
+    Some(Standing { counted: seen.session_total.or(start.before), session, transcript, start })
+}
+
 /// A session to go on with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Earlier {
@@ -63,20 +87,31 @@ pub struct Earlier {
     pub cwd: PathBuf,
     /// What it had used, as the agent counts.
     pub before: Option<Count>,
+    /// Commit that its repository was taken at.
+    pub base: Option<String>,
+    /// Its transcript; `None` where the agent keeps it where it is not looked for.
+    pub found: Option<Found>,
 }
 
 /// The newest session of an earlier attempt on this machine that can be gone on with: its working directory is there, and its
-/// transcript below `home`.
-pub fn earlier(attempt: &Attempt, task: &AgentTask, home: &Path) -> Option<Earlier> {
+/// transcript.
+pub fn earlier(attempt: &Attempt, task: &AgentTask) -> Option<Earlier> {
     let ids = task.earlier.iter().filter_map(|id| AttemptId::parse(id));
     ids.map(|id| Attempt::new(attempt.root(), id)).find_map(|earlier| {
-        let start = started(&earlier).filter(|start| start.kind == task.kind)?;
+        let start = started(&earlier).filter(|start| start.kind == task.kind && start.cwd.is_dir())?;
         let mut reader = Reader::new(task.kind, read(&earlier));
         let _ = reader.to_the_end(&earlier);
         let session = reader.seen().session.clone().or(start.session)?;
-        let there = start.cwd.is_dir() && transcript::find(task.kind, home, &start.cwd, &session).is_ok_and(|found| found.is_there());
+        let found = match transcript::find(task.kind, &start.home, &start.cwd, &session).ok()? {
+            transcript::Found::Absent => return None,
+            transcript::Found::Elsewhere => None,
+            transcript::Found::File(path) => {
+                let below = path.strip_prefix(&start.home).ok().map(Path::to_owned);
+                Some(Found { session: session.clone(), path, below, home: Some(start.home) })
+            }
+        };
         let before = reader.seen().session_total.or(start.before);
-        there.then_some(Earlier { session, cwd: start.cwd, before })
+        Some(Earlier { session, cwd: start.cwd, before, base: start.base, found })
     })
 }
 

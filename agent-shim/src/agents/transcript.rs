@@ -21,6 +21,7 @@ pub enum Found {
 
 impl Found {
     /// Whether a session can be gone on with, as far as that shows.
+    #[cfg(test)]
     pub fn is_there(&self) -> bool {
         *self != Self::Absent
     }

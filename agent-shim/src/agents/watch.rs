@@ -5,10 +5,10 @@ use super::limits::{LOOK_MS, PROGRESS_MS};
 use super::report;
 use super::session::{self, Start};
 use super::stream::Reader;
-use super::transcript::{self, Found};
 use crate::attempt::{Attempt, Child, Stop};
-use crate::{clock, files, output};
-use sortie_protocol::agent::AgentTask;
+use crate::limits::SWEEP_MS as SOON_MS;
+use crate::{checkpoint, clock, files, output};
+use sortie_protocol::agent::{AgentReport, AgentTask};
 use sortie_protocol::spec::Spec;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -56,8 +56,41 @@ impl Watched {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+        let time_ms = match over.stop.as_deref() {
+            None | Some(LINGER) => checkpoint::LAST_MS,
+            Some(_) => checkpoint::STOPPED_MS,
+        };
+        // The records first: a checkpoint says what the session has used.
         conclude(&self.attempt, &self.task, over);
+        if over.spawn_error.is_none() {
+            last_checkpoint(&self.attempt, time_ms);
+            conclude(&self.attempt, &self.task, over);
+        }
     }
+}
+
+/// Waited for, but not for long; a stop cuts it short.
+fn last_checkpoint(attempt: &Attempt, time_ms: u64) {
+    let stopped = attempt.stop().is_some();
+    let mut until = clock::mono_ms().saturating_add(time_ms);
+    match next_checkpoint(attempt, time_ms) {
+        Ok(mut helper) => {
+            while !helper.is_over(SOON_MS) && clock::mono_ms() < until {
+                if !stopped && attempt.stop().is_some() {
+                    until = until.min(clock::mono_ms().saturating_add(checkpoint::STOPPED_MS));
+                }
+            }
+        }
+        Err(error) => attempt.log(&format!("the last checkpoint is not made: {error}")),
+    }
+}
+
+/// Every try has a number of its own, whoever makes it.
+fn next_checkpoint(attempt: &Attempt, time_ms: u64) -> std::io::Result<checkpoint::Helper> {
+    let path = session::dir(attempt).join("number.json");
+    let number = files::read_json::<u32>(&path).unwrap_or(0).saturating_add(1);
+    make_dir(&session::dir(attempt)).and_then(|()| files::replace_json(&path, &number))?;
+    checkpoint::Helper::start(attempt, number, time_ms)
 }
 
 /// Read what is left of a stream and judge. Doing it again gives the same.
@@ -81,7 +114,8 @@ pub fn conclude(attempt: &Attempt, task: &AgentTask, over: &Over) {
     if let Some(document) = report::document(task, seen) {
         report::leave_document(attempt, &document);
     }
-    report::keep(attempt, &report::report(task, seen, start.as_ref(), &ending));
+    let report = report::report(task, seen, start.as_ref(), &ending);
+    report::keep(attempt, &AgentReport { checkpoint: checkpoint::last(attempt), ..report });
 }
 
 /// Remember what was read, and say how far it is.
@@ -102,19 +136,13 @@ fn make_dir(dir: &std::path::Path) -> std::io::Result<()> {
 
 /// The file that goes with a report of the job, where an agent's progress does.
 pub fn progress_file(attempt: &Attempt, report: &str) -> Option<PathBuf> {
-    (report == "progress.json").then(|| session::dir(attempt).join(report))
+    ["progress.json", checkpoint::RECORD].contains(&report).then(|| session::dir(attempt).join(report))
 }
 
 /// A number that changes whenever the transcript of the agent does: some work for long without a word on their stream.
 pub fn visible(attempt: &Attempt) -> u64 {
-    let read = || {
-        let start = session::started(attempt)?;
-        let session = start.session.or_else(|| session::read(attempt).seen.session)?;
-        let found = transcript::find(start.kind, &start.home, &start.cwd, &session).ok()?;
-        let Found::File(path) = found else { return None };
-        Some(path.symlink_metadata().ok()?.len())
-    };
-    read().unwrap_or(0)
+    let transcript = session::standing(attempt).and_then(|standing| standing.transcript);
+    transcript.and_then(|path| path.symlink_metadata().ok()).map_or(0, |meta| meta.len())
 }
 
 struct Watch {
@@ -127,13 +155,17 @@ struct Watch {
     done_at: Option<u64>,
     written_at: u64,
     written: u64,
+    /// When the next checkpoint is due, by the monotonic clock.
+    due: u64,
+    helper: Option<checkpoint::Helper>,
 }
 
 impl Watch {
     fn new(attempt: &Attempt, task: AgentTask, child: Child) -> Self {
         let reader = Reader::new(task.kind, session::read(attempt));
         let start = session::started(attempt);
-        Self { attempt: attempt.clone(), task, child, reader, start, done_at: None, written_at: 0, written: u64::MAX }
+        let due = clock::mono_ms().saturating_add(every(&task));
+        Self { attempt: attempt.clone(), task, child, reader, start, done_at: None, written_at: 0, written: u64::MAX, due, helper: None }
     }
 
     fn run(&mut self, over: &Receiver<()>) {
@@ -142,6 +174,7 @@ impl Watch {
             let _ = self.reader.look(&self.attempt);
             self.say();
             self.end_what_lingers();
+            self.keep_what_was_done();
             match over.recv_timeout(Duration::from_millis(LOOK_MS)) {
                 Err(RecvTimeoutError::Timeout) => {}
                 _ => return,
@@ -162,6 +195,22 @@ impl Watch {
         (self.written, self.written_at) = (at, now);
     }
 
+    /// A checkpoint, where one is due and the one before is over.
+    fn keep_what_was_done(&mut self) {
+        if self.helper.as_mut().is_some_and(|helper| helper.is_over(0)) {
+            self.helper = None;
+        }
+        let now = clock::mono_ms();
+        if self.task.checkpoint_ms == 0 || self.helper.is_some() || now < self.due || !self.child.job.is_alive() {
+            return;
+        }
+        self.due = now.saturating_add(every(&self.task));
+        match next_checkpoint(&self.attempt, checkpoint::TIME_MS) {
+            Ok(helper) => self.helper = Some(helper),
+            Err(error) => self.attempt.log(&format!("no checkpoint is made: {error}")),
+        }
+    }
+
     /// Some agents never leave after their final event.
     fn end_what_lingers(&mut self) {
         if self.reader.seen().done.is_none() {
@@ -178,4 +227,9 @@ impl Watch {
             self.attempt.wake();
         }
     }
+}
+
+/// Between two checkpoints, in milliseconds.
+fn every(task: &AgentTask) -> u64 {
+    task.checkpoint_ms.max(checkpoint::LEAST_MS)
 }

@@ -19,6 +19,8 @@ use std::fs::File;
 use std::os::fd::OwnedFd;
 use upload::{Outcome, Upload};
 
+pub use upload::sha256 as digest_of;
+
 /// What a result says of files.
 #[derive(Debug, Default)]
 pub struct Files {
@@ -78,6 +80,28 @@ fn named(attempt: &Attempt, root: &OwnedFd, name: &str) -> Result<File, String> 
         let saved = Saved::read(attempt).find(name).map(|file| file.path(attempt));
         saved.and_then(|path| files::open_plain(&path).ok()).ok_or_else(|| error.to_string())
     })
+}
+
+/// Upload one file until a moment of the monotonic clock, beside everything else that is posted.
+///
+/// # Errors
+/// Why the server does not have it.
+pub fn upload_until(attempt: &Attempt, slot: &str, name: &str, file: &File, limit: u64, until: u64) -> Result<Kept, String> {
+    let mut client = Client::default();
+    let credentials = attempt.credentials().map_err(|error| format!("the credentials cannot be read: {error}"))?;
+    if credentials.artifact_url.is_none() {
+        return Err("this host does not reach the server".to_owned());
+    }
+    let mut upload = Upload::of(attempt.id().as_str(), slot, name, file, limit)?;
+    loop {
+        match upload.step(&mut client, &credentials, attempt) {
+            Outcome::Done(kept) => return Ok(kept),
+            Outcome::Refused(why) => return Err(why),
+            Outcome::More => {}
+            Outcome::Later { ms, why } if clock::mono_ms().saturating_add(ms) >= until => return Err(why),
+            Outcome::Later { ms, .. } => clock::pause(ms),
+        }
+    }
 }
 
 /// The result document, where it is too large to be posted and not too large to be uploaded.

@@ -140,7 +140,8 @@ impl<'a> Upload<'a> {
     }
 }
 
-fn sha256(file: &File, size: u64) -> io::Result<String> {
+/// SHA-256 of the first `size` bytes of a file, lower-case hex.
+pub fn sha256(file: &File, size: u64) -> io::Result<String> {
     let mut hash = digest::Context::new(&digest::SHA256);
     let mut buffer = vec![0; 64 << 10];
     let mut at = 0;

@@ -61,6 +61,11 @@ impl User {
         path.parent().map_or(Ok(()), |dir| std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o711)))
     }
 
+    /// Give it a file or directory that was made for it.
+    pub fn own(&self, path: &Path) -> io::Result<()> {
+        lchown(path, Some(self.uid), Some(self.gid))
+    }
+
     /// Become it, for good, without any group of ours.
     pub fn become_it(&self) -> io::Result<()> {
         let (uid, gid) = (Uid::from_raw(self.uid), Gid::from_raw(self.gid));

@@ -64,6 +64,19 @@ impl Client {
         read(self.agent(trust, url.starts_with("https://"))?.post(url).header("content-type", "application/json").send(&b"{}"[..]))
     }
 
+    /// Fetch exactly `size` bytes of a signed URL into a file, within `time_ms`.
+    pub fn fetch(&mut self, credentials: &Credentials, url: &str, size: u64, time_ms: u64, to: &mut std::fs::File) -> Result<(), Refused> {
+        let agent = self.agent_for(credentials, url)?;
+        let asked = agent.get(url).config().timeout_global(Some(Duration::from_millis(time_ms))).build().call();
+        let mut response = asked.map_err(|error| Refused::Transport(describe(&error)))?;
+        if response.status().as_u16() != 200 {
+            return Err(Refused::Transport(format!("the server answered with status {}", response.status().as_u16())));
+        }
+        let mut body = response.body_mut().with_config().limit(size.saturating_add(1)).reader();
+        let copied = std::io::copy(&mut body, to).map_err(|error| Refused::Transport(error.to_string()))?;
+        if copied == size { Ok(()) } else { Err(Refused::Transport(format!("{copied} bytes came, and {size} were wanted"))) }
+    }
+
     /// A piece of an upload, or the question how far it is.
     pub fn piece(&mut self, credentials: &Credentials, piece: &Piece<'_>) -> Result<Reply, Refused> {
         let url = url(credentials.artifact_url.as_deref().unwrap_or_default(), piece.slot)?;

@@ -12,6 +12,7 @@ mod kept;
 pub mod limits;
 mod masked;
 mod parse;
+mod seen;
 mod verify;
 mod wait;
 
@@ -19,6 +20,7 @@ mod wait;
 mod tests;
 
 pub use kept::kept;
+pub use seen::{reported, seen};
 pub use verify::{Admitted, WebhookHeaders};
 
 use crate::driver::Driver;

@@ -10,6 +10,8 @@ pub const READ_MS: u64 = 120_000;
 pub const NEWS_MS: u64 = 20_000;
 /// Between two looks at a log that grows, in milliseconds.
 pub const LOG_LOOK_MS: u64 = 500;
+/// Between two looks at a host that drains, in milliseconds: its jobs take minutes.
+pub const DRAIN_LOOK_MS: u64 = 1_000;
 /// Tries in a row to reach a server that went away while a run is watched: about a minute.
 pub const WATCH_TRIES: u32 = 30;
 /// Between two such tries, in milliseconds.

@@ -35,7 +35,7 @@ pub struct SignedAddress {
 }
 
 /// The spec of an attempt: a function of the journal alone.
-pub(super) fn spec(run: &RunId, step: &Step, job: &JobSpec, attempt: &Attempt) -> SpecText {
+pub(super) fn spec(installation: &str, run: &RunId, step: &Step, job: &JobSpec, attempt: &Attempt) -> SpecText {
     let plain = |(name, value): (&String, &Reference)| match value {
         Reference::Text(text) => Some((name.clone(), Bytes::from(text.as_str()))),
         Reference::WaitUrl(_) | Reference::WaitToken(_) | Reference::Secret(_) => None,
@@ -43,6 +43,7 @@ pub(super) fn spec(run: &RunId, step: &Step, job: &JobSpec, attempt: &Attempt) -
     let spec = Spec {
         v: sortie_protocol::VERSION,
         attempt: attempt.id.to_string(),
+        installation: Some(installation.to_owned()),
         run: run.to_string(),
         step: step.name.clone(),
         number: attempt.number,

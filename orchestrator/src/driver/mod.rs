@@ -4,11 +4,17 @@
 //! by one loop per class ([`work`]), done at least once, and answered by another input. Recovery is the same loop.
 
 mod advance;
+mod asking;
+mod collecting;
 mod evaluators;
 mod handed;
+pub mod host_health;
 mod hosts;
 mod links;
 pub mod notices;
+mod probing;
+mod pull;
+pub mod reconcile;
 mod secrets;
 mod slots;
 mod sweep;
@@ -69,6 +75,8 @@ struct Inner {
     /// Since when callbacks can arrive; silence counts from here.
     listening_since: AtomicI64,
     stop: watch::Sender<bool>,
+    /// What is known of hosts from asking them.
+    health: host_health::Health,
     /// Sends where the configuration allows.
     outbound: Outbound,
 }
@@ -82,7 +90,15 @@ impl Driver {
         let wakers = [const { Waker::new() }; WorkClass::ALL.len()];
         // The configuration was checked when it was read.
         let outbound = Outbound::new(Policy::parse(&parts.config.outbound.allow).unwrap_or_default());
-        Self(Arc::new(Inner { parts, wakers, evaluating: Mutex::default(), listening_since, stop, outbound }))
+        Self(Arc::new(Inner {
+            parts,
+            wakers,
+            evaluating: Mutex::default(),
+            listening_since,
+            stop,
+            health: host_health::Health::default(),
+            outbound,
+        }))
     }
 
     /// Decide one input and commit it; what became due is started at once.

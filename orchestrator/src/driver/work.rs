@@ -45,6 +45,9 @@ impl Driver {
             loops.spawn(self.clone().run_class(class));
         }
         loops.spawn(self.clone().watch_held());
+        loops.spawn(self.clone().keep_health());
+        loops.spawn(self.clone().pull());
+        loops.spawn(self.clone().reconcile());
         loops
     }
 

@@ -91,8 +91,22 @@ fn doing(facts: &Facts<'_>, step: &Step, row: &Attempt, silent_ms: Option<u64>) 
         AttemptState::Launching => format!("it is being launched on {host}, since {}.", ago(row.scheduled_at, facts.now)),
         AttemptState::LaunchUnknown => format!("the answer to its launch on {host} was lost; the host is asked whether it runs."),
         AttemptState::Launched => format!("{host} has started it; {last}."),
+        AttemptState::Running | AttemptState::Suspect if unheard(facts, row) => {
+            format!("it runs on {host}; {last}. Its callbacks do not arrive; collected over SSH (`sortie host test {host}` says why).")
+        }
         AttemptState::Running => format!("it runs on {host}; {last}."),
-        AttemptState::Suspect => format!("it should have been heard of; {last}. {host} is asked about it over SSH."),
+        AttemptState::Suspect => {
+            let asked = match facts.host_of(row).and_then(|(_, host)| host?.away.as_ref()) {
+                Some((since, why)) => {
+                    format!(
+                        "{host} cannot be reached, since {} ({why}); that is no verdict, and it is asked again and again",
+                        ago(*since, facts.now)
+                    )
+                }
+                None => format!("{host} is asked about it over SSH"),
+            };
+            format!("it should have been heard of; {last}. {asked}.")
+        }
         AttemptState::Stopping => {
             let why = row.stopping.map_or("stopped", |reason| reason.as_str());
             format!("it is being ended on {host} ({why}); that has to be verified first.")
@@ -102,6 +116,11 @@ fn doing(facts: &Facts<'_>, step: &Step, row: &Attempt, silent_ms: Option<u64>) 
             serde_json::to_value(state).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
         ),
     }
+}
+
+/// Whether its host answers, and what its shim posts does not arrive.
+fn unheard(facts: &Facts<'_>, row: &Attempt) -> bool {
+    facts.host_of(row).and_then(|(_, host)| host).is_some_and(|host| host.unheard_since.is_some() && host.away.is_none())
 }
 
 fn launch_limit(step: &Step) -> String {

@@ -46,6 +46,12 @@ pub struct Scheduled {
 /// A host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HostFacts {
+    /// Whether it is given no new jobs.
+    pub draining: bool,
+    /// Why it cannot be reached and since when, where it cannot.
+    pub away: Option<(Ms, String)>,
+    /// Since when its callbacks do not arrive although it answers.
+    pub unheard_since: Option<Ms>,
     /// Jobs that may run on it at once.
     pub slots: Option<u32>,
     /// Attempts that hold a slot of it.

@@ -41,9 +41,22 @@ pub(super) fn slot(facts: &Facts<'_>, place: &HeldPlace) -> String {
     let taken: Vec<String> = facts
         .hosts
         .iter()
-        .filter(|(name, host)| fits(name, &host.labels))
+        .filter(|(name, host)| !host.draining && fits(name, &host.labels))
         .filter_map(|(name, host)| Some(format!("{name}: {} of {} taken", host.open, host.slots?)))
         .collect();
+    let drain: Vec<&str> =
+        facts.hosts.iter().filter(|(name, host)| host.draining && fits(name, &host.labels)).map(|(name, _)| name.as_str()).collect();
+    if !drain.is_empty() && taken.is_empty() {
+        let wait = format!("it waits for {}, which takes no new jobs", target(&place.on));
+        return format!(
+            "{wait}: {} drains (`sortie host ready {}`); its place among the launches that do is {}.",
+            drain.join(", "),
+            drain[0],
+            place.place
+        );
+    }
+    let drain = drain.iter().map(|name| format!("{name}: drains"));
+    let taken: Vec<String> = taken.into_iter().chain(drain).collect();
     let taken = if taken.is_empty() { String::new() } else { format!(" ({})", taken.join(", ")) };
     format!("it waits for a free slot of {}{taken}; its place among the launches that do is {}.", target(&place.on), place.place)
 }

@@ -6,7 +6,7 @@
 use super::limits::{BODIES_KIB, REFUSED_RETRY_S, RefusalLimits};
 use super::problem::{json, method_not_allowed, not_found, problem, with_status};
 use super::refusals::Refusals;
-use super::{downloads, health, uploads};
+use super::{downloads, health, reach, uploads};
 use crate::callback::{self, CallbackHead, CallbackResponse, WebhookHeaders};
 use crate::driver::Driver;
 use crate::error_code::ErrorCode;
@@ -50,6 +50,7 @@ pub fn routes_with(driver: Driver, refusals: RefusalLimits) -> Router {
         .with_state(state)
         .merge(uploads::routes(driver.clone(), refusals))
         .merge(downloads::routes(driver.clone()))
+        .merge(reach::routes(driver.clone()))
         .merge(health::routes(driver))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)

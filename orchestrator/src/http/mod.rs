@@ -9,6 +9,7 @@ pub mod health;
 pub mod hooks;
 pub mod limits;
 mod problem;
+mod reach;
 mod refusals;
 pub mod server;
 mod stream;

@@ -29,7 +29,12 @@ pub(super) fn starting(draft: &mut Draft, id: &AttemptId, handed: &Handed, slots
             return Ok(());
         }
         AttemptState::Scheduled => {
-            let handed = attempt.handed.clone().unwrap_or_else(|| handed.clone());
+            // Nothing was sent: it may go to another host than it was meant for, with claims for that one. Its limit goes on.
+            let handed = match &attempt.handed {
+                Some(before) if before.host == handed.host => before.clone(),
+                Some(before) => Handed { launching_at: before.launching_at, ..handed.clone() },
+                None => handed.clone(),
+            };
             draft.emit(EventBody::AttemptLaunching { attempt: id.clone(), handed })?;
         }
         // Whoever began this launch died before saying what came of it, and may have sent it (F001): only the host knows.

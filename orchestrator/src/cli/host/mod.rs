@@ -1,8 +1,12 @@
 //! `sortie host`: machines that jobs run on.
 
 pub mod add;
+mod change;
+mod show;
 
 pub use add::{AddArgs, ExpectedArgs, Target, key_lines};
+use change::{DrainArgs, KeysCommand, SetArgs};
+use show::{host_text, test_text};
 
 use super::Mutation;
 use super::client::{Ask, Client, segment};
@@ -10,8 +14,9 @@ use super::context::Context;
 use super::output::Done;
 use super::table;
 use crate::envelope::Problem;
+use crate::error_code::ErrorCode;
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde_json::json;
 
 #[derive(Subcommand)]
 pub enum HostCommand {
@@ -23,8 +28,23 @@ pub enum HostCommand {
     /// One host
     #[command(after_help = "Example:\n  sortie host show builder")]
     Show(NameArgs),
-    /// Reach a host anew and say how long each phase took and what is not right there
-    #[command(after_help = "Example:\n  sortie host test builder")]
+    /// Change labels, slots, the way of results, user and disk floor of a host
+    Set(SetArgs),
+    /// Give a host no new jobs; what runs there goes on
+    Drain(DrainArgs),
+    /// Give a host new jobs again
+    #[command(after_help = "Example:\n  sortie host ready builder")]
+    Ready(ChangeArgs),
+    /// Host keys: what is pinned, what is offered, and taking another one
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// End jobs without a live run on a host, and remove what was acknowledged long ago; done on a schedule, too
+    #[command(
+        after_help = "Nothing is removed that was not acknowledged. Attempts of other installations are left alone.\n\nExample:\n  sortie host gc builder"
+    )]
+    Gc(ChangeArgs),
+    /// Reach a host anew: how long each phase took, whether callbacks arrive, and what is not right there with its fix
+    #[command(after_help = "Exit code 1 where something keeps jobs from running there.\n\nExample:\n  sortie host test builder")]
     Test(ChangeArgs),
     /// Forget a host; refused while attempts on it are open
     #[command(after_help = "Example:\n  sortie host remove builder\n\nThe state root stays on the machine; the answer names it.")]
@@ -45,14 +65,16 @@ pub struct ChangeArgs {
     key: Mutation,
 }
 
-const COLUMNS: [(&str, &str); 8] = [
+const COLUMNS: [(&str, &str); 10] = [
     ("NAME", "name"),
+    ("STATE", "state"),
     ("ADDRESS", "address"),
     ("PORT", "port"),
     ("USER", "user"),
     ("LABELS", "labels"),
     ("SLOTS", "slots"),
     ("OPEN", "open_attempts"),
+    ("CALLBACKS", "callbacks"),
     ("ADDED", "added_at"),
 ];
 
@@ -73,8 +95,18 @@ pub async fn run(command: HostCommand, context: &Context) -> Result<Done, Proble
         HostCommand::Test(args) => {
             let success = Client::new(context)?.post(format!("/v1/hosts/{}/test", segment(&args.name)), json!({}), &args.key).await?;
             let text = test_text(&success.data);
+            if success.data["blocked"] == true {
+                return Err(
+                    Problem::new(ErrorCode::Blocked, format!("no job can run on `{}` as it is:\n{text}", args.name)).details(success.data)
+                );
+            }
             Ok(Done::new(success, text))
         }
+        HostCommand::Set(args) => change::set(args, context).await,
+        HostCommand::Drain(args) => change::drain(args, context).await,
+        HostCommand::Ready(args) => change::ready(&args.name, &args.key, context).await,
+        HostCommand::Gc(args) => change::gc(&args.name, &args.key, context).await,
+        HostCommand::Keys(command) => change::keys(command, context).await,
         HostCommand::Remove(args) => {
             let ask = Ask {
                 method: "DELETE",
@@ -87,53 +119,4 @@ pub async fn run(command: HostCommand, context: &Context) -> Result<Done, Proble
             Ok(Done::new(success, text))
         }
     }
-}
-
-fn host_text(host: &Value) -> String {
-    let mut text = table::fields(
-        host,
-        &[
-            ("name", "name"),
-            ("address", "address"),
-            ("port", "port"),
-            ("user", "user"),
-            ("login", "login.key|login"),
-            ("state root", "state_root"),
-            ("labels", "labels"),
-            ("slots", "slots"),
-            ("callbacks", "callbacks"),
-            ("added", "added_at"),
-            ("open attempts", "open_attempts"),
-            ("machine", "facts.uname"),
-            ("shim", "facts.shim_version"),
-        ],
-    );
-    for key in host["host_keys"].as_array().map(Vec::as_slice).unwrap_or_default() {
-        text += &format!("host key  {}\n", table::cell(key, "fingerprint"));
-    }
-    text
-}
-
-fn test_text(report: &Value) -> String {
-    let mut text = table::fields(
-        report,
-        &[
-            ("connect ms", "phases.connect_ms"),
-            ("key exchange ms", "phases.key_exchange_ms"),
-            ("login ms", "phases.login_ms"),
-            ("session ms", "phases.session_ms"),
-            ("answer ms", "phases.answer_ms"),
-            ("shim uploaded", "shim_uploaded"),
-            ("clock skew ms", "clock_skew_ms"),
-            ("machine", "facts.uname"),
-            ("host name", "facts.hostname"),
-            ("jobs held by", "facts.containment"),
-            ("free bytes", "facts.free_bytes"),
-        ],
-    );
-    for finding in report["findings"].as_array().map(Vec::as_slice).unwrap_or_default() {
-        text +=
-            &format!("{}: {}\n  fix: {}\n", table::cell(finding, "level"), table::cell(finding, "message"), table::cell(finding, "fix"));
-    }
-    text
 }

@@ -60,8 +60,8 @@ fn a_drained_run_waits_for_older_releases() {
 fn held(on: &str) -> (World, AttemptId) {
     let mut world = World::new(RunState::Running);
     let attempt = world.job(AttemptState::Scheduled);
-    world.hosts.insert("vm".to_owned(), HostFacts { slots: Some(2), open: 2, labels: vec!["gpu".to_owned()] });
-    world.hosts.insert("other".to_owned(), HostFacts { slots: Some(5), open: 5, labels: Vec::new() });
+    world.hosts.insert("vm".to_owned(), HostFacts { slots: Some(2), open: 2, labels: vec!["gpu".to_owned()], ..HostFacts::default() });
+    world.hosts.insert("other".to_owned(), HostFacts { slots: Some(5), open: 5, labels: Vec::new(), ..HostFacts::default() });
     world.slots.insert(attempt.clone(), HeldPlace { on: on.to_owned(), place: 4 });
     world.put(Work::Launch(attempt.clone()), Ms::MAX);
     (world, attempt)

@@ -10,7 +10,7 @@ use crate::error_code::ErrorCode;
 use crate::explain::{Facts, HostFacts, Scheduled, explain, text};
 use axum::extract::{Path, State};
 use sortie_core::event::EventBody;
-use sortie_core::host::Host;
+use sortie_core::host::{Host, HostState};
 use sortie_core::state::RunState;
 use sortie_core::view::{RunHead, Step};
 use std::collections::BTreeMap;
@@ -68,7 +68,16 @@ async fn hosts(api: &Api) -> Result<BTreeMap<String, HostFacts>, Problem> {
     let (hosts, loads) = (api.app.store.hosts().await?, api.app.store.host_loads().await?);
     let one = |host: Host| {
         let open = loads.get(&host.name).copied().unwrap_or(0);
-        (host.name, HostFacts { slots: host.slots, open, labels: host.labels })
+        let health = api.app.driver.host_seen(&host.name).health;
+        let facts = HostFacts {
+            draining: host.state == HostState::Draining,
+            away: health.failing_since.map(|since| (since, health.error.unwrap_or_default())),
+            unheard_since: health.unheard_since,
+            slots: host.slots,
+            open,
+            labels: host.labels,
+        };
+        (host.name, facts)
     };
     Ok(hosts.into_iter().map(one).collect())
 }

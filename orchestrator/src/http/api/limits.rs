@@ -28,6 +28,8 @@ pub const HOST_NAME_CHARS: usize = 63;
 pub const HOST_LABELS: usize = 64;
 /// Longest that a test or an enrolment of a host may take in all, in milliseconds.
 pub const HOST_MS: u64 = 90_000;
+/// How long the address that a tested host posts to is good, in seconds: longer than a test takes.
+pub const REACH_S: i64 = 300;
 /// Events from the end of a history in which the pause of a run is looked for: held runs gather few.
 pub const HELD_EVENTS: u64 = 400;
 /// Dead letters that one request opens again: each is a commit, and the request answers within a minute.

@@ -47,6 +47,12 @@ pub(super) fn table(api: Api) -> (Router, Vec<(&'static str, &'static str)>) {
     table.post("/v1/hosts", hosts::add);
     table.get("/v1/hosts/{name}", hosts::show);
     table.delete("/v1/hosts/{name}", hosts::remove);
+    table.post("/v1/hosts/{name}", hosts::set);
+    table.post("/v1/hosts/{name}/drain", hosts::drain);
+    table.post("/v1/hosts/{name}/ready", hosts::ready);
+    table.post("/v1/hosts/{name}/gc", hosts::gc);
+    table.get("/v1/hosts/{name}/keys", hosts::keys::show);
+    table.post("/v1/hosts/{name}/keys", hosts::keys::accept);
     table.post("/v1/hosts/{name}/test", hosts::test);
     table.get("/v1/flows", flows::list);
     table.get("/v1/flows/{name}", flows::show);

@@ -19,6 +19,12 @@ SELECT id, call, number, fence, state, stopping, debt, handed, scheduled_at, dea
 FROM attempt INDEXED BY attempt_on_host WHERE over = 0 ORDER BY host, run_no, fence;
 -- name: open_on_host
 SELECT count(*) FROM attempt INDEXED BY attempt_on_host WHERE over = 0 AND host = ?1;
+-- name: of_host
+-- Attempts on a host that are not over, with their last sign of life.
+SELECT id, call, number, fence, state, stopping, debt, handed, scheduled_at, deadline_at, result_digest,
+    (SELECT run.id FROM run WHERE run.run_no = attempt.run_no),
+    (SELECT max(beat.at) FROM beat WHERE beat.run_no = attempt.run_no AND beat.fence = attempt.fence)
+FROM attempt INDEXED BY attempt_on_host WHERE over = 0 AND host = ?1 ORDER BY run_no, fence;
 -- name: others_on_host
 -- Attempts that hold a slot of a host, without one of them.
 SELECT count(*) FROM attempt INDEXED BY attempt_on_host WHERE over = 0 AND host = ?1 AND (run_no <> ?2 OR fence <> ?3);

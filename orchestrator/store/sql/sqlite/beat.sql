@@ -1,8 +1,9 @@
 -- Signs of life: one row per attempt and kind, the highest number seen.
 -- name: put
+-- What was seen over SSH has the number 0: it is as new as its time, and what is posted later goes on with its own numbers.
 INSERT INTO beat (run_no, fence, kind, seq, at, skew_ms, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-ON CONFLICT (run_no, fence, kind) DO UPDATE SET seq = excluded.seq, at = excluded.at, skew_ms = excluded.skew_ms, data = excluded.data
-WHERE excluded.seq > seq;
+ON CONFLICT (run_no, fence, kind) DO UPDATE SET seq = max(seq, excluded.seq), at = excluded.at, skew_ms = excluded.skew_ms, data = excluded.data
+WHERE excluded.seq > seq OR excluded.seq = 0;
 -- name: last_seen
 SELECT max(at) FROM beat WHERE run_no = ?1 AND fence = ?2;
 -- name: of_run

@@ -1,9 +1,12 @@
 //! The plain values of the port.
 
+pub mod hosts;
 pub mod operations;
 pub mod resources;
 pub mod triggers;
 pub mod vault;
+
+pub use hosts::{HostHealth, OpenAttempt};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

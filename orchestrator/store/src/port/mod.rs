@@ -5,6 +5,7 @@
 
 mod catalog;
 mod engine;
+mod hosts;
 mod operations;
 mod reads;
 mod resources;
@@ -13,6 +14,7 @@ mod vault;
 
 pub use catalog::Catalog;
 pub use engine::Engine;
+pub use hosts::Hosts;
 pub use operations::Operations;
 pub use reads::Reads;
 pub use resources::Resources;
@@ -29,7 +31,7 @@ use std::pin::Pin;
 pub type Fut<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
 /// The store of one installation: all parts of it, and what concerns it as a whole.
-pub trait Store: Engine + Reads + Catalog + Vault + Resources + Triggers + Operations {
+pub trait Store: Engine + Reads + Catalog + Hosts + Vault + Resources + Triggers + Operations {
     /// Ids, epoch and schema of this store.
     fn installation(&self) -> Fut<'_, Installation>;
     /// Why nothing is written any more, once that is so for good (F016): the process is to end, and the next one looks at the file.

@@ -3,6 +3,7 @@
 use super::codec::{Id, json_or_null, to_json, variant_or_null, word};
 use super::run::RunNo;
 use crate::deliver::Change;
+use crate::model::OpenAttempt;
 use crate::sql::sqlite;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use sortie_core::ids::{AttemptId, RunId};
@@ -116,6 +117,12 @@ pub(super) fn open(db: &Connection) -> rusqlite::Result<Vec<(RunId, Attempt)>> {
 /// How many attempts on a host are not over.
 pub(super) fn open_on_host(db: &Connection, host: &str) -> rusqlite::Result<u64> {
     db.prepare_cached(sqlite!("attempt", "open_on_host"))?.query_row([host], |row| row.get(0))
+}
+
+/// Attempts on a host that are not over.
+pub(super) fn of_host(db: &Connection, host: &str) -> rusqlite::Result<Vec<OpenAttempt>> {
+    let read_one = |row: &Row<'_>| Ok(OpenAttempt { run: RunId::at(row, 11)?, attempt: read(row)?, last_seen: row.get(12)? });
+    db.prepare_cached(sqlite!("attempt", "of_host"))?.query_map([host], read_one)?.collect()
 }
 
 /// How many other attempts hold a slot of a host.

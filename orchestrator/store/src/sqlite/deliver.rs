@@ -10,6 +10,7 @@ use crate::model::{Delivered, Delivery};
 use rusqlite::Connection;
 use sortie_core::decide::Refusal;
 use sortie_core::effect::WorkClass;
+use sortie_core::host::HostState;
 use sortie_core::ids::{AttemptId, Ms, RunId, WaitId};
 use sortie_core::input::{InputBody, Scope};
 use sortie_core::view::{Attempt, Room, RunHead, Step, StepKind, View};
@@ -61,7 +62,7 @@ fn free_slots(db: &Connection, turns: &Turns, changes: &[Change<Attempt>], at: M
     for change in changes {
         let Change::Update { before, after } = change else { continue };
         if let Some(handed) = after.handed.as_ref().filter(|_| after.state.is_over() && !before.state.is_over())
-            && let Some(host) = host::get(db, &handed.host)?.filter(|host| host.slots.is_some())
+            && let Some(host) = host::get(db, &handed.host)?.filter(|host| host.slots.is_some() && host.state == HostState::Ready)
         {
             any |= due::release_next(db, turns, &host, at)?;
         }

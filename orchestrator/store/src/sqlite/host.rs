@@ -3,9 +3,11 @@
 use super::attempt;
 use super::codec::{json, to_json};
 use crate::error::StoreError;
+use crate::model::HostHealth;
 use crate::sql::sqlite;
 use rusqlite::{Connection, OptionalExtension, params};
 use sortie_core::host::Host;
+use std::collections::BTreeMap;
 
 /// Add a host.
 pub(super) fn add(db: &Connection, host: &Host) -> Result<(), StoreError> {
@@ -35,5 +37,17 @@ pub(super) fn remove(db: &Connection, name: &str) -> Result<bool, StoreError> {
     if open > 0 {
         return Err(StoreError::Conflict(format!("{open} attempts on host {name} are not over")));
     }
+    db.prepare_cached(sqlite!("host_health", "delete"))?.execute([name])?;
     Ok(db.prepare_cached(sqlite!("host", "delete"))?.execute([name])? == 1)
+}
+
+/// What was last seen of each host.
+pub(super) fn health(db: &Connection) -> rusqlite::Result<BTreeMap<String, HostHealth>> {
+    db.prepare_cached(sqlite!("host_health", "all"))?.query_map([], |row| Ok((row.get(0)?, json(row, 1)?)))?.collect()
+}
+
+/// Keep what was seen of a host, if it is still there.
+pub(super) fn put_health(db: &Connection, name: &str, health: &HostHealth) -> rusqlite::Result<()> {
+    db.prepare_cached(sqlite!("host_health", "put"))?.execute(params![name, to_json(health)?])?;
+    Ok(())
 }

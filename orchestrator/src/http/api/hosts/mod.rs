@@ -1,56 +1,68 @@
 //! `/v1/hosts`: what hosts there are, how they are shown, how they are asked; one file per thing done to them.
 
 mod add;
+mod findings;
+mod gc;
+pub(super) mod keys;
 mod remove;
+mod set;
 mod test;
+mod view;
 
 pub(super) use add::add;
+pub(super) use gc::gc;
 pub(super) use remove::remove;
+pub(super) use set::{drain, ready, set};
 pub(super) use test::test;
+use view::{Load, fingerprint};
 
 use super::answer::Answer;
 use super::limits::HOST_MS;
 use super::routes::Api;
-use crate::clock::rfc3339;
+use crate::driver::host_health::HostSeen;
 use crate::envelope::{Next, Problem, Success};
 use crate::error_code::ErrorCode;
 use crate::launcher::AskError;
 use axum::extract::{Path, State};
 use serde_json::{Value, json};
 use sortie_core::failure::FailureKind;
-use sortie_core::host::{Host, Login};
-use sortie_keys::pin::Pin;
+use sortie_core::host::Host;
+use sortie_protocol::verb::Reply;
+use sortie_store::model::HostHealth;
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;
 
-/// A host as it is shown.
+/// A host of which nothing was seen yet.
 fn view(host: &Host, open: usize) -> Value {
-    let keys: Vec<Value> = host.host_keys.iter().map(|line| json!({ "key": line, "fingerprint": fingerprint(line) })).collect();
-    json!({
-        "name": host.name,
-        "address": host.address,
-        "port": host.port,
-        "user": host.user,
-        "login": match &host.login {
-            Login::Key(path) if path.is_empty() => json!({ "key": "the installation's own" }),
-            Login::Key(path) => json!({ "key": path }),
-            Login::Agent => json!("agent"),
-            Login::AgentKey(fingerprint) => json!({ "agent": fingerprint }),
-            Login::Certificate { key, certificate } => json!({ "key": key, "certificate": certificate }),
-        },
-        "host_keys": keys,
-        "state_root": host.state_root,
-        "labels": host.labels,
-        "slots": host.slots,
-        "callbacks": host.callbacks,
-        "added_at": rfc3339(host.added_at),
-        "open_attempts": open,
-    })
+    view::view(host, Load { open, debts: 0 }, &HostSeen { health: HostHealth::default(), next_try: None }, host.added_at)
 }
 
-/// Its fingerprint, where the line is a key.
-fn fingerprint(line: &str) -> Option<String> {
-    line.parse::<Pin>().ok().map(|pin| pin.fingerprint())
+/// A host as it stands.
+async fn shown(api: &Api, host: &Host) -> Result<Value, Problem> {
+    let load = loads(api).await?.get(&host.name).copied().unwrap_or_default();
+    Ok(view::view(host, load, &api.app.driver.host_seen(&host.name), api.app.clock.now()))
+}
+
+/// What is open on each host.
+async fn loads(api: &Api) -> Result<BTreeMap<String, Load>, Problem> {
+    let mut loads: BTreeMap<String, Load> = BTreeMap::new();
+    for (_, attempt) in api.app.store.open_attempts().await? {
+        let Some(handed) = attempt.handed else { continue };
+        let load = loads.entry(handed.host).or_default();
+        load.open += 1;
+        load.debts += usize::from(attempt.debt);
+    }
+    Ok(loads)
+}
+
+/// A host that answered another question.
+fn unexpected(name: &str, reply: &Reply) -> Problem {
+    let message = match reply {
+        Reply::Refused { refusal, message } => format!("`{name}` refused ({refusal:?}): {message}"),
+        _ => format!("`{name}` answered another question"),
+    };
+    Problem::new(ErrorCode::HostFailed, message)
 }
 
 /// Open attempts on a host.
@@ -88,15 +100,15 @@ async fn in_time<T>(asking: impl Future<Output = Result<T, AskError>>) -> Result
 
 /// All hosts by name.
 pub(in crate::http::api) async fn list(State(api): State<Api>) -> Answer {
-    let open = api.app.store.open_attempts().await?;
-    let on = |name: &str| open.iter().filter(|(_, attempt)| attempt.handed.as_ref().is_some_and(|handed| handed.host == name)).count();
-    let hosts: Vec<Value> = api.app.store.hosts().await?.iter().map(|host| view(host, on(&host.name))).collect();
+    let (loads, now) = (loads(&api).await?, api.app.clock.now());
+    let load = |host: &Host| loads.get(&host.name).copied().unwrap_or_default();
+    let one = |host: &Host| view::view(host, load(host), &api.app.driver.host_seen(&host.name), now);
+    let hosts: Vec<Value> = api.app.store.hosts().await?.iter().map(one).collect();
     Ok(Success::new(json!({ "hosts": hosts })))
 }
 
 /// One host.
 pub(in crate::http::api) async fn show(State(api): State<Api>, Path(name): Path<String>) -> Answer {
     let host = asked_host(&api, &name).await?;
-    let open = open_on(&api, &name).await?;
-    Ok(Success::new(view(&host, open)).next(Next::look(&["host", "test", &name])))
+    Ok(Success::new(shown(&api, &host).await?).next(Next::look(&["host", "test", &name])))
 }

@@ -13,7 +13,10 @@ use sortie_store::StoreError;
 pub(in crate::http::api) async fn remove(State(api): State<Api>, Path(name): Path<String>) -> Answer {
     let host = asked_host(&api, &name).await?;
     match api.app.store.remove_host(&host.name).await {
-        Ok(removed) => Ok(Success::new(json!({ "name": host.name, "removed": removed, "state_root": host.state_root }))),
+        Ok(removed) => {
+            api.app.driver.forget_host(&host.name);
+            Ok(Success::new(json!({ "name": host.name, "removed": removed, "state_root": host.state_root })))
+        }
         Err(StoreError::Conflict(_)) => {
             let open = open_on(&api, &name).await?;
             let problem = Problem::new(ErrorCode::Conflict, format!("{open} attempts on `{name}` are open"));

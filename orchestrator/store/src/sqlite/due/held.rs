@@ -10,7 +10,7 @@ use crate::sqlite::run::RunNo;
 use crate::sqlite::{attempt, host};
 use rusqlite::{Connection, OptionalExtension, params};
 use sortie_core::call::HostSelector;
-use sortie_core::host::Host;
+use sortie_core::host::{Host, HostState};
 use sortie_core::ids::Ms;
 
 /// What a launch waits for, as stored.
@@ -30,8 +30,11 @@ fn fits(host: &Host, target: &str) -> bool {
     }
 }
 
-/// Slots of a host that nobody holds.
+/// Slots of a host that nobody holds, and that are given away.
 fn free(db: &Connection, host: &Host) -> rusqlite::Result<u64> {
+    if host.state == HostState::Draining {
+        return Ok(0);
+    }
     let Some(slots) = host.slots else { return Ok(u64::MAX) };
     Ok(u64::from(slots).saturating_sub(attempt::open_on_host(db, &host.name)?))
 }

@@ -2,6 +2,7 @@
 
 mod catalog;
 mod engine;
+mod hosts;
 mod operations;
 mod reads;
 mod resources;

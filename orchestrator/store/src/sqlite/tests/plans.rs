@@ -4,7 +4,7 @@ use crate::sqlite::open;
 use rusqlite::Connection;
 
 /// Tables that hold a few rows each installation, or one row. Every other table grows with the runs.
-const SMALL: [&str; 14] = [
+const SMALL: [&str; 15] = [
     "operator",
     "secret",
     "outbound_connection",
@@ -12,6 +12,7 @@ const SMALL: [&str; 14] = [
     "migration",
     "run_count",
     "host",
+    "host_health",
     "bundle",
     "flow",
     "draft",

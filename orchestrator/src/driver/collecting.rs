@@ -1,0 +1,130 @@
+//! What a host has spooled of an attempt, brought here over SSH: posts go the way of those that came over HTTP, files the way of
+//! uploads. Files first: a result is judged by what is here when it comes.
+
+use super::Driver;
+use super::hosts::unexpected;
+use crate::callback::CollectError;
+use crate::limits::{COLLECT_PAGES, FETCH_MS};
+use crate::resources::upload::{Stand, Upload, UploadError};
+use sortie_core::failure::{Failure, FailureKind};
+use sortie_core::host::Host;
+use sortie_core::ids::AttemptId;
+use sortie_protocol::artifact::{ArtifactFate, ArtifactMeta, NOT_UPLOADED, RESULT_NAME, RESULT_SLOT};
+use sortie_protocol::callback::{CallbackBody, CallbackKind, JobResult, SignedPost};
+use sortie_protocol::limits::{ARTIFACT_BYTES, LOG_CHUNK_BYTES, RESULT_DOCUMENT_BYTES};
+use sortie_protocol::verb::{Reply, Verb};
+use sortie_protocol::view::AttemptView;
+use std::time::Duration;
+
+/// What came of collecting.
+pub(super) struct Collected {
+    /// Where the attempt stood with the last page.
+    pub(super) view: AttemptView,
+    /// Number of the last post that was taken, or of the one that was asked from.
+    pub(super) last: u64,
+}
+
+impl Driver {
+    /// Take what a host has of an attempt above this number.
+    ///
+    /// # Errors
+    /// The host could not be asked, or something could not be taken now: what was not taken is asked for again.
+    pub(super) async fn collect(&self, host: &Host, id: &AttemptId, after: u64) -> Result<Collected, Failure> {
+        let mut last = after;
+        for _ in 0..COLLECT_PAGES {
+            let verb = Verb::Collect { attempt: id.to_string(), after_seq: last };
+            let (view, posts, more) = match self.ask(host, verb).await {
+                Ok(Reply::Collected { view, posts, more }) => (view, posts, more),
+                Ok(other) => return Err(unexpected(&other)),
+                Err(error) => return Err(Failure::new(error.kind, error.message)),
+            };
+            let before = last;
+            for post in &posts {
+                self.take(host, id, post).await?;
+                last = last.max(post.seq);
+            }
+            // A page without anything new would be asked for for ever.
+            if !more || last == before {
+                return Ok(Collected { view, last });
+            }
+        }
+        Err(Failure::new(FailureKind::Refused, format!("{} has more than {COLLECT_PAGES} pages of posts of {id}", host.name)))
+    }
+
+    async fn take(&self, host: &Host, id: &AttemptId, post: &SignedPost) -> Result<(), Failure> {
+        if post.kind == CallbackKind::Result {
+            let fetching = tokio::time::timeout(Duration::from_millis(FETCH_MS), self.fetch_files(host, id, post)).await;
+            // The gap is recorded with the result.
+            if let Some(why) = fetching.unwrap_or_else(|_| Err(format!("not within {} s", FETCH_MS / 1_000))).err() {
+                tracing::warn!(attempt = %id, host = host.name, why, "not all files of a job were fetched");
+            }
+        }
+        match crate::callback::collected(self, id, post).await {
+            Ok(_) => Ok(()),
+            Err(CollectError::Unavailable(why)) => Err(Failure::new(FailureKind::Internal, why)),
+            Err(error) => {
+                tracing::warn!(attempt = %id, post = post.id, %error, "a collected post was not taken");
+                Ok(())
+            }
+        }
+    }
+
+    /// Files that a result names and its host could not upload.
+    async fn fetch_files(&self, host: &Host, id: &AttemptId, post: &SignedPost) -> Result<(), String> {
+        let Ok(CallbackBody { data, .. }) = serde_json::from_str(&post.body) else { return Ok(()) };
+        let Ok(result) = serde_json::from_value::<JobResult>(data) else { return Ok(()) };
+        let Some((run, step, attempt)) = self.parts().store.attempt(id).await.map_err(|error| error.to_string())? else { return Ok(()) };
+        if attempt.state.is_over() {
+            return Ok(());
+        }
+        let wanted = |fate: &ArtifactFate| matches!(fate, ArtifactFate::Missing { missing } if missing.starts_with(NOT_UPLOADED));
+        let names = if result.artifacts.iter().any(|note| wanted(&note.fate)) {
+            self.job_of(&run, &step).await.map(|job| job.artifacts).unwrap_or_default()
+        } else {
+            Vec::new()
+        };
+        let files = result.artifacts.iter().filter(|note| wanted(&note.fate));
+        // The place in the list of the step, not what the host says, is the slot.
+        let slots = files.filter_map(|note| Some((names.iter().position(|name| *name == note.name)?.to_string(), note.name.clone())));
+        let document = result.result_kept.iter().map(|_| (RESULT_SLOT.to_owned(), RESULT_NAME.to_owned()));
+        for (slot, name) in slots.chain(document) {
+            let meta = ArtifactMeta { v: sortie_protocol::VERSION, attempt: id.to_string(), slot, name, size: 0, sha256: String::new() };
+            if let Err(why) = self.fetch_file(host, Upload { run: run.clone(), call: step.call, meta }).await {
+                tracing::warn!(attempt = %id, host = host.name, why, "a file of a job was not fetched");
+            }
+        }
+        Ok(())
+    }
+
+    /// Piece by piece; the last one is only taken where the whole has the digest that the host gave with the first.
+    async fn fetch_file(&self, host: &Host, mut upload: Upload) -> Result<(), String> {
+        let most = if upload.meta.slot == RESULT_SLOT { RESULT_DOCUMENT_BYTES } else { ARTIFACT_BYTES };
+        let mut offset = 0;
+        loop {
+            let verb = Verb::Fetch { attempt: upload.meta.attempt.clone(), slot: upload.meta.slot.clone(), offset, limit: LOG_CHUNK_BYTES };
+            let (data, kept) = match self.ask(host, verb).await {
+                Ok(Reply::Fetched { data, kept }) => (data, kept),
+                Ok(other) => return Err(unexpected(&other).message),
+                Err(error) => return Err(error.message),
+            };
+            if upload.meta.sha256.is_empty() {
+                if kept.size > most || !crate::resources::blobs::is_digest(&kept.sha256) {
+                    return Err(format!("a file of {} bytes is over its limit, or has no digest", kept.size));
+                }
+                (upload.meta.size, upload.meta.sha256) = (kept.size, kept.sha256);
+            } else if (kept.size, &kept.sha256) != (upload.meta.size, &upload.meta.sha256) {
+                return Err("the file changed while it was fetched".to_owned());
+            }
+            let at = match self.parts().resources.take_piece(&upload, offset, data.0).await {
+                Ok(Stand::Done) => return Ok(()),
+                Ok(Stand::At(at)) | Err(UploadError::Offset(at)) => at,
+                Err(error) => return Err(error.to_string()),
+            };
+            // An answer without a byte would be asked for again and again.
+            if at == offset {
+                return Err("the host gives no more of the file".to_owned());
+            }
+            offset = at;
+        }
+    }
+}
