@@ -9,6 +9,8 @@ use std::path::Path;
 pub const CLAIM_RENAMED: &str = "claim.renamed";
 /// The supervisor holds the lock and has written who it is.
 pub const OWNER_WRITTEN: &str = "owner.written";
+/// A user of its own is claimed for the job, nothing of it is started.
+pub const USER_CLAIMED: &str = "user.claimed";
 /// The gate process waits, its identity is not yet written.
 pub const GATE_WAITING: &str = "gate.waiting";
 /// The identity of the job is durable, the gate closed.
@@ -39,9 +41,10 @@ pub const FILES_KEPT: &str = "files.kept";
 pub const ASK_LOGGED: &str = "ask.logged";
 
 /// Every point, for tests that walk them all.
-pub const ALL: [&str; 15] = [
+pub const ALL: [&str; 16] = [
     CLAIM_RENAMED,
     OWNER_WRITTEN,
+    USER_CLAIMED,
     GATE_WAITING,
     CHILD_WRITTEN,
     GATE_OPENED,

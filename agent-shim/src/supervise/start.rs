@@ -18,6 +18,7 @@ pub fn start(attempt: &Attempt, spec: &Spec) -> io::Result<Child> {
     }
     if spec.isolation == Isolation::OwnUser {
         user::claim(attempt)?;
+        attempt.root().failpoint(failpoint::USER_CLAIMED);
     }
     let log = File::options().append(true).create(true).open(attempt.file("shim.log"))?;
     let mut keeper = spawn::stage("keep", attempt).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log).spawn()?;

@@ -4,7 +4,7 @@ use crate::vm::{Vm, carriers, eventually};
 use sortie_protocol::callback::JobOutcome;
 use sortie_protocol::confine::{Containment, JobLimits};
 use sortie_protocol::spec::Spec;
-use sortie_protocol::verb::Refusal;
+use sortie_protocol::verb::{Refusal, Reply};
 
 /// Whether this machine holds a limit, as the shim says it; tests of a limit run as root, so it does.
 fn held(vm: &Vm, attempt: &str) -> JobLimits {
@@ -108,4 +108,23 @@ fn what_a_job_uses_is_in_its_heartbeats_and_its_result() {
     let used = result.used.unwrap();
     assert!(used.cpu_ms >= last.used.unwrap().cpu_ms && used.read_bytes.is_some(), "{used:?}");
     assert_eq!((result.leftovers, result.suspended_ms), (Some(0), Some(0)));
+}
+
+#[test]
+fn f014_a_full_disk_costs_no_result() {
+    let mut ran = 0;
+    for size in 1..=16 {
+        let vm = Vm::with_disk(size * (256 << 10));
+        let id = format!("att_full000000{size:02}");
+        let reply = vm.launch(&vm.sh(&id, "cat /dev/zero > fill; echo said; exit 7"));
+        if let Reply::Refused { refusal, message } = reply {
+            assert_eq!((refusal, size <= 4), (Refusal::Resources, true), "{size}: {message}");
+            continue;
+        }
+        let result = vm.posted_result(&id);
+        assert_eq!((result.outcome, result.exit_code, result.tree_gone), (JobOutcome::Exited, Some(7), true), "{size}");
+        assert_eq!(vm.collected_result(&id), result, "{size}");
+        ran += 1;
+    }
+    assert!(ran >= 12, "{ran}");
 }

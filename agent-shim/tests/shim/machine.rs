@@ -147,3 +147,31 @@ fn f031_time_that_the_machine_slept_is_told_apart() {
     let result = vm.posted_result("att_slept0000001");
     assert!(result.suspended_ms >= Some(3_600_000) && result.duration_ms < 600_000, "{:?} {}", result.suspended_ms, result.duration_ms);
 }
+
+#[test]
+fn f101_a_pid_that_is_somebody_elses_by_now_is_never_hit() {
+    let vm = Vm::new();
+    let id = "att_reused000001";
+    vm.launched(&vm.sh(id, "exec sleep 60"));
+    let keeper = vm.process(id, "child.json", "keeper").unwrap();
+    let job = vm.process(id, "child.json", "job").unwrap();
+    vm.kill_supervisor(id);
+    crate::vm::kill(keeper);
+    crate::vm::kill(job);
+    eventually("gone", || !is_alive(job) && !is_alive(keeper));
+    // Their numbers are given to others: the same pids, later starts.
+    let mut others = [Command::new("sleep").arg("1000").spawn().unwrap(), Command::new("sleep").arg("1000").spawn().unwrap()];
+    let path = vm.file(id, "child.json");
+    let mut child: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    child["keeper"]["pid"] = others[0].id().into();
+    child["job"]["pid"] = others[1].id().into();
+    std::fs::write(&path, child.to_string()).unwrap();
+    let view = vm.cancel(id);
+    assert!(view.tree_gone, "{view:?}");
+    assert_eq!(vm.posted_result(id).outcome, JobOutcome::Lost);
+    for other in &mut others {
+        assert!(other.try_wait().unwrap().is_none(), "it was nobody of the job");
+        other.kill().unwrap();
+        other.wait().unwrap();
+    }
+}

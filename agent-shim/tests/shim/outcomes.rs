@@ -156,3 +156,25 @@ fn f099_another_boot_is_interrupted_once_and_nothing_runs_again() {
     assert_eq!(vm.recorded("recorder"), 1);
     assert_eq!(vm.server.got().iter().filter(|g| g.id.contains(".result.")).count(), 1);
 }
+
+#[test]
+fn f096_a_job_that_is_stopped_or_whose_children_are_zombies_is_ended_and_reported() {
+    let vm = Vm::new();
+    vm.launched(&vm.sh("att_stopped00001", "kill -STOP $$; exit 3"));
+    // A parent that never waits: its dead children are zombies until it is gone.
+    let zombies = "for n in 1 2 3; do sh -c 'exit 1' & done; exec sleep 60";
+    vm.launched(&vm.sh("att_zombies00001", zombies));
+    let job = vm.process("att_zombies00001", "child.json", "job").unwrap();
+    let children = || std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", job.0)).unwrap_or_default();
+    let zombie = |pid: &str| std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat.contains(") Z "));
+    eventually("zombies", || children().split_ascii_whitespace().filter(|pid| zombie(pid)).count() == 3);
+    for (id, signal) in [("att_stopped00001", 15), ("att_zombies00001", 15)] {
+        assert!(vm.cancel(id).tree_gone, "{id}");
+        let result = vm.posted_result(id);
+        assert_eq!((result.outcome, result.signal), (JobOutcome::Stopped, Some(signal)), "{id}");
+    }
+    // A leader that is a zombie while a child of it runs on: the end is the leader's, the child a leftover.
+    vm.launched(&vm.sh("att_zombies00002", "sleep 1000 & exit 9"));
+    let result = vm.posted_result("att_zombies00002");
+    assert_eq!((result.outcome, result.exit_code, result.leftovers, result.tree_gone), (JobOutcome::Exited, Some(9), Some(1), true));
+}

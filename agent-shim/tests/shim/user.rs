@@ -73,3 +73,40 @@ fn a_job_with_its_own_user_gets_a_clone_that_it_may_write() {
     let result = vm.posted_result("att_own000000003");
     assert_eq!((result.output.as_str(), result.exit_code), ("content\nfirst\n", Some(0)), "{:?} {}", result.message, result.error_output);
 }
+
+#[cfg(feature = "failpoints")]
+#[test]
+fn f095_a_supervisor_killed_after_it_has_claimed_a_user_is_succeeded_with_the_same() {
+    let vm = Vm::new();
+    std::fs::write(vm.root().join("failpoint"), "user.claimed").unwrap();
+    let spec = own(vm.sh("att_own000000004", "id -un; id -G; pwd"));
+    vm.session(&[vm.request(vm.launch_verb(&spec))]);
+    vm.launch(&spec);
+    let result = vm.posted_result("att_own000000004");
+    let yard = yard(&vm, "att_own000000004");
+    assert_eq!(result.output.lines().last(), yard.join("work").to_str(), "{}", result.error_output);
+    assert!(result.output.starts_with("sortie-job-"), "{}", result.output);
+    assert_eq!(result.output.lines().nth(1).unwrap().split(' ').count(), 1, "no group of ours");
+    let owner = vm.file("att_own000000004", "");
+    let owner = owner.to_str().unwrap().trim_end_matches('/').as_bytes().to_vec();
+    eventually("given back", || {
+        let claims = std::fs::read_dir("/var/lib/sortie-jobs/users").unwrap().flatten();
+        claims.filter(|claim| std::fs::read(claim.path()).is_ok_and(|of| of == owner)).count() == 0
+    });
+}
+
+#[test]
+fn an_own_user_goes_on_in_the_directory_of_an_earlier_one() {
+    let vm = Vm::new();
+    vm.launched(&own(vm.sh("att_own000000005", "echo one > notes; mkdir sub; echo two > sub/more; exit 1")));
+    vm.posted_result("att_own000000005");
+    vm.wait_phase("att_own000000005", sortie_protocol::view::Phase::Acked);
+    let first = yard(&vm, "att_own000000005");
+    eventually("given back", || first.metadata().unwrap().mode() & 0o777 == 0o700);
+    let spec =
+        crate::workspace::going_on(&vm, "att_own000000006", "cat notes sub/more; echo three >> sub/more; pwd", &["att_own000000005"]);
+    vm.launched(&own(spec));
+    let result = vm.posted_result("att_own000000006");
+    assert_eq!(result.output, format!("one\ntwo\n{}\n", first.join("work").display()), "{}", result.error_output);
+    assert_eq!(result.exit_code, Some(0), "{}", result.error_output);
+}

@@ -19,13 +19,29 @@ pub const NONCE: &str = "nonce0123456789";
 
 pub struct Vm {
     dir: tempfile::TempDir,
+    /// Whether the state root is a file system of its own.
+    mounted: bool,
     pub marker: String,
     pub server: Server,
 }
 
 impl Vm {
     pub fn new() -> Self {
-        let mut vm = Self { dir: tempfile::tempdir().unwrap(), marker: String::new(), server: Server::start() };
+        Self::made(tempfile::tempdir().unwrap(), false)
+    }
+
+    /// One whose state root has a disk of so many bytes.
+    pub fn with_disk(bytes: u64) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("root")).unwrap();
+        let mount =
+            Command::new("mount").args(["-t", "tmpfs", "-o", &format!("size={bytes}"), "tmpfs"]).arg(dir.path().join("root")).status();
+        assert!(mount.unwrap().success());
+        Self::made(dir, true)
+    }
+
+    fn made(dir: tempfile::TempDir, mounted: bool) -> Self {
+        let mut vm = Self { dir, mounted, marker: String::new(), server: Server::start() };
         let request = Request { v: 1, id: 1, marker: None, verb: Verb::Doctor { create_marker: true } };
         let Reply::Doctor(facts) = vm.session(&[request]).pop().unwrap().reply else { panic!("doctor") };
         vm.marker = facts.marker;
@@ -206,6 +222,9 @@ impl Drop for Vm {
             assert_eq!(left, Vec::<String>::new(), "attempts that were said to be gone have processes");
             eventually("no process carries a cookie of this test", || self.carriers_of(&attempts).is_empty());
             crate::canary::assert_hidden(&self.root());
+        }
+        if self.mounted {
+            let _ = Command::new("umount").arg("-l").arg(self.root()).status();
         }
     }
 }

@@ -145,7 +145,7 @@ fn f108_a_record_that_leads_elsewhere_removes_nothing() {
 }
 
 /// A spec that goes on with an earlier attempt, where it can.
-fn going_on(vm: &Vm, id: &str, script: &str, earlier: &[&str]) -> Spec {
+pub fn going_on(vm: &Vm, id: &str, script: &str, earlier: &[&str]) -> Spec {
     let agent = AgentTask {
         kind: AgentKind::Command,
         prompt: Bytes::from(""),
