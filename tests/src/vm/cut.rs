@@ -24,8 +24,11 @@ pub enum How {
 }
 
 /// Hooks through which all packets of the machine go.
-const CHAINS: &str = "table inet cut { chain in { type filter hook input priority 0; iifname \"lo\" accept; ct state invalid counter; }
-chain out { type filter hook output priority 0; oifname \"lo\" accept; ct state invalid counter; } }";
+const CHAINS: &str = "table inet cut {
+    chain in { type filter hook input priority 0; iifname \"lo\" accept; ct state invalid counter; }
+    chain out { type filter hook output priority 0; oifname \"lo\" accept; ct state invalid counter; }
+}
+";
 
 impl Vm {
     /// Cut it, connections that are open included. Cuts add up.
@@ -49,7 +52,23 @@ impl Vm {
 
     /// Undo everything of the kind.
     pub fn heal(&self) {
-        self.nft(&format!("table inet cut\ndelete table inet cut\n{CHAINS}\n"));
+        self.nft(&format!("table inet cut\ndelete table inet cut\n{CHAINS}"));
+    }
+
+    /// Count from now on how often somebody begins to connect to its SSH server, whatever becomes of it; for [`Vm::knocks`].
+    pub fn count_knocks(&self) {
+        let chain = "chain in { type filter hook input priority -10; tcp dport 22 tcp flags & (syn | ack) == syn counter; }";
+        self.nft(&format!("table inet count {{\n{chain}\n}}\n"));
+    }
+
+    /// Connections that were begun since [`Vm::count_knocks`], each SYN that was sent again counted, too.
+    ///
+    /// # Panics
+    /// When they were not counted.
+    #[must_use]
+    pub fn knocks(&self) -> u64 {
+        let rules = self.run("nft list chain inet count in");
+        rules.split_once("counter packets ").unwrap().1.split(' ').next().unwrap().parse().unwrap()
     }
 
     fn rules(&self, rules: &[String]) {

@@ -136,7 +136,7 @@ impl Vm {
         self.namespace.as_ref().expect("the machine is on")
     }
 
-    /// A command inside, not started.
+    /// A command inside, not started. It has to be over before the machine is frozen or switched off: its parent is out here.
     #[must_use]
     pub fn command(&self, program: &str) -> Command {
         self.namespace().command(program)
@@ -183,7 +183,10 @@ impl Vm {
     pub fn stop_sshd(&self) {
         let file = self.file("sshd.pid");
         self.run(&format!("kill $(cat {})", file.display()));
-        wait::holds("sshd has ended", limits::SOON, || !file.exists());
+        wait::holds("sshd has ended", limits::SOON, || {
+            TcpStream::connect_timeout(&SocketAddr::from((self.address, 22)), Duration::from_secs(1)).is_err()
+        });
+        let _ = fs::remove_file(file);
     }
 
     /// What the SSH server has written to its log.

@@ -18,13 +18,16 @@ impl Namespace {
     pub(super) fn machine(script: &str) -> Self {
         let ends = ["--net", "--mount", "--pid", "--uts", "--fork", "--kill-child", "--mount-proc"];
         // The shell reaps whatever loses its parent while it waits for `cat`, and ends with it, and the namespaces with the shell.
-        let init = format!("{script}\necho ready\ncat >/dev/null\nexit 0");
+        let init = format!("exec 2>&1\n{script}\necho ready\nexec 2>/dev/null\ncat >/dev/null\nexit 0");
         let mut command = Command::new("unshare");
-        command.args(ends).args(["--", "/bin/sh", "-c", &init]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.args(ends).args(["--", "/bin/sh", "-c", &init]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut unshare = command.spawn().expect("unshare is missing: run tests/install");
-        let mut line = String::new();
-        BufReader::new(unshare.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        assert_eq!(line, "ready\n", "namespaces cannot be made here; these tests need root, iproute2 and nftables: run tests/install");
+        let (mut line, mut said) = (String::new(), String::new());
+        let mut output = BufReader::new(unshare.stdout.take().unwrap());
+        while output.read_line(&mut line).unwrap() > 0 && line != "ready\n" {
+            said += &std::mem::take(&mut line);
+        }
+        assert_eq!(line, "ready\n", "namespaces cannot be made here; these tests need root and what tests/install installs: {said}");
         let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", unshare.id())).unwrap();
         let first = children.split_whitespace().next().unwrap().parse().unwrap();
         let pids = fs::read_link(format!("/proc/{first}/ns/pid")).unwrap();

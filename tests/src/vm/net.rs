@@ -32,7 +32,7 @@ impl Net {
             let number = (std::process::id().wrapping_mul(89) + TRIED.fetch_add(1, Ordering::Relaxed)) % NETS;
             let name = format!("sortie{number}");
             let pid = switch.pid().to_string();
-            match ip(&["link", "add", &name, "type", "veth", "peer", "name", "up", "netns", &pid]) {
+            match ip(&["link", "add", &name, "type", "veth", "peer", "name", "uplink", "netns", &pid]) {
                 Ok(()) => {
                     let net = Self { switch, number, machines: AtomicU8::new(0) };
                     net.connect(&name);
@@ -45,7 +45,7 @@ impl Net {
     }
 
     fn connect(&self, name: &str) {
-        self.switch.run("ip link set up master br0 up");
+        self.switch.run("ip link set dev uplink master br0 up");
         ip(&["addr", "add", &format!("{}/{BITS}", self.server()), "dev", name]).unwrap();
         ip(&["link", "set", name, "up"]).unwrap();
     }
