@@ -56,7 +56,7 @@ pub fn judge(kind: AgentKind, permissions: Permissions, seen: &Seen, ending: &En
     }
     let said = seen.cause.zip(seen.error.clone());
     let by_exit = || {
-        let words = telling_line(ending.stderr);
+        let words = telling_line(ending.stderr, ending.code.is_some());
         let cause = ending.code.filter(|_| kind == AgentKind::Gemini).and_then(gemini::cause_of_exit);
         let cause = cause.or_else(|| words.as_deref().map(cause::of_words)).unwrap_or(Cause::Other);
         (cause, words.unwrap_or_else(|| ended(ending)))
@@ -91,12 +91,12 @@ fn ended(ending: &Ending<'_>) -> String {
     }
 }
 
-/// The line of standard error that says why: the first that calls itself an error, else the last.
-fn telling_line(stderr: &str) -> Option<String> {
+/// The line of standard error that says why: the first that calls itself an error, else the last, where the agent went by itself.
+fn telling_line(stderr: &str, by_itself: bool) -> Option<String> {
     let plain = without_escapes(stderr);
     let lines = || plain.lines().map(str::trim).filter(|line| !line.is_empty());
     let error = lines().find(|line| line.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("error")));
-    error.or_else(|| lines().last()).map(str::to_owned)
+    error.or_else(|| lines().last().filter(|_| by_itself)).map(str::to_owned)
 }
 
 fn without_escapes(text: &str) -> String {

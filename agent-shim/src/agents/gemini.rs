@@ -1,15 +1,19 @@
 //! Gemini CLI: `gemini -o stream-json`, the prompt on standard input.
 
 use super::cause::{of_status, of_words};
-use super::launch::{Launch, Setting};
+use super::launch::{Launch, Setting, StandIn};
 use super::seen::{Cause, Count, Done, Seen, name, number};
 use serde_json::{Value, json};
 use sortie_protocol::agent::Permissions;
+use std::path::Path;
 
 /// Where the system's own settings are, which ours are laid over.
 const SYSTEM_SETTINGS: &str = "/etc/gemini-cli/settings.json";
-/// Names a file with the system's settings: they go before the user's.
+/// Names a file with the system's settings: they go before the user's. Heeded only where nobody but root can write to the file or to
+/// any folder above it.
 const SETTINGS_PATH: &str = "GEMINI_CLI_SYSTEM_SETTINGS_PATH";
+/// Names the folder that `.gemini` is looked for in, instead of the home.
+const HOME: &str = "GEMINI_CLI_HOME";
 
 /// How it is started. It has no limit on money.
 pub fn launch(setting: &Setting<'_>) -> Launch {
@@ -25,9 +29,33 @@ pub fn launch(setting: &Setting<'_>) -> Launch {
         Some(file) => launch.words(["--session-file"]).path(file.clone()),
         None => launch.words([if setting.resumed() { "-r" } else { "--session-id" }, &setting.session]),
     };
-    let path = launch.file("gemini.json", &settings(setting));
-    launch.env_path(SETTINGS_PATH, path).env("NO_BROWSER", "true");
+    let own = settings(setting);
+    match setting.user_dir.as_deref().and_then(|of| Some((of, read(&of.join("settings.json"))?))) {
+        Some((of, mut all)) => {
+            lay_over(&mut all, own);
+            let home = setting.dir.join("gemini");
+            let at = home.join(".gemini");
+            launch.files.push((at.join("settings.json"), all.to_string().into_bytes()));
+            launch.stands_for = Some(StandIn { at, of: of.to_owned(), but: "settings.json", made: &["tmp", "history"] });
+            launch.env_path(HOME, home);
+        }
+        None => {
+            let mut all = read(Path::new(SYSTEM_SETTINGS)).unwrap_or_else(|| json!({}));
+            lay_over(&mut all, own);
+            let path = launch.file("gemini.json", &all);
+            launch.env_path(SETTINGS_PATH, path);
+        }
+    }
+    launch.env("NO_BROWSER", "true");
     launch
+}
+
+/// Settings of a file; none where there is no file, and `None` where they cannot be understood (Gemini CLI takes comments).
+fn read(path: &Path) -> Option<Value> {
+    match std::fs::read(path) {
+        Ok(bytes) => serde_json::from_slice(&bytes).ok().filter(Value::is_object),
+        Err(error) => (error.kind() == std::io::ErrorKind::NotFound).then(|| json!({})),
+    }
 }
 
 fn settings(setting: &Setting<'_>) -> Value {
@@ -46,10 +74,7 @@ fn settings(setting: &Setting<'_>) -> Value {
         let server = json!({"command": door.program, "args": ["mcp"], "env": door.env(), "timeout": super::limits::TOOL_MS, "trust": true});
         own["mcpServers"] = json!({"sortie": server});
     }
-    let system = std::fs::read(SYSTEM_SETTINGS).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    let mut all = system.filter(Value::is_object).unwrap_or_else(|| json!({}));
-    lay_over(&mut all, own);
-    all
+    own
 }
 
 /// Objects are merged, everything else is replaced.
@@ -140,6 +165,43 @@ mod tests {
             "general": {"vimMode": true, "enableAutoUpdate": false}, "mcpServers": {"own": {}, "sortie": 1}, "telemetry": {"enabled": false}
         });
         assert_eq!(system, wanted);
+    }
+
+    #[test]
+    fn the_users_own_folder_is_stood_for_and_not_written_to() {
+        let dir = tempfile::tempdir().unwrap();
+        let of = dir.path().join(".gemini");
+        std::fs::create_dir(&of).unwrap();
+        let users = r#"{"general": {"vimMode": true, "enableAutoUpdate": true}}"#;
+        std::fs::write(of.join("settings.json"), users).unwrap();
+        std::fs::write(of.join("oauth_creds.json"), "secret").unwrap();
+        let task = serde_json::from_value(json!({
+            "kind": "gemini", "prompt": "x", "session": "s-1", "max_turns": 3, "checkpoint_ms": 0, "linger_ms": 0
+        }))
+        .unwrap();
+        let setting = |user_dir| Setting {
+            task: &task,
+            session: "s-1".to_owned(),
+            resumes: false,
+            session_file: None,
+            dir: dir.path().join("agent"),
+            user_dir,
+            door: None,
+        };
+        let made = launch(&setting(Some(of.clone())));
+        let stand_in = made.stands_for.unwrap();
+        stand_in.make().unwrap();
+        stand_in.make().unwrap();
+        assert_eq!(std::fs::read(stand_in.at.join("oauth_creds.json")).unwrap(), b"secret");
+        assert!(stand_in.at.join("tmp").is_symlink() && !stand_in.at.join("settings.json").exists());
+        assert_eq!(std::fs::read_to_string(of.join("settings.json")).unwrap(), users);
+        let ours: Value = serde_json::from_slice(&made.files[0].1).unwrap();
+        assert_eq!((&ours["general"]["vimMode"], &ours["general"]["enableAutoUpdate"]), (&json!(true), &json!(false)));
+        assert_eq!(ours["model"]["maxSessionTurns"], 3);
+        assert!(made.env.iter().any(|(name, _)| name == HOME) && !made.env.iter().any(|(name, _)| name == SETTINGS_PATH));
+        std::fs::write(of.join("settings.json"), "{} // with a comment").unwrap();
+        let made = launch(&setting(Some(of)));
+        assert!(made.stands_for.is_none() && made.env.iter().any(|(name, _)| name == SETTINGS_PATH));
     }
 
     #[test]

@@ -35,6 +35,8 @@ pub struct Setting<'a> {
     pub session_file: Option<PathBuf>,
     /// Directory for private files.
     pub dir: PathBuf,
+    /// The user's own folder of the agent, where one of ours may stand for it.
+    pub user_dir: Option<PathBuf>,
     /// Its door, where there is one.
     pub door: Option<Door>,
 }
@@ -53,9 +55,47 @@ pub struct Launch {
     pub command: Vec<OsString>,
     /// Environment, below that of the spec.
     pub env: Vec<(String, OsString)>,
+    /// A folder of ours that stands for one of the user's: made before the files.
+    pub stands_for: Option<StandIn>,
     /// Files to write first.
     pub files: Vec<(PathBuf, Vec<u8>)>,
     dir: PathBuf,
+}
+
+/// A folder in which everything is the user's own by links, but for one file.
+#[derive(Debug, PartialEq, Eq)]
+pub struct StandIn {
+    /// Ours.
+    pub at: PathBuf,
+    /// The user's.
+    pub of: PathBuf,
+    /// The file that is ours.
+    pub but: &'static str,
+    /// Folders that are made in the user's, where they are not there: what the agent leaves in them is for later.
+    pub made: &'static [&'static str],
+}
+
+impl StandIn {
+    /// Make it. Doing it again does no harm.
+    ///
+    /// # Errors
+    /// No rights, no room.
+    pub fn make(&self) -> std::io::Result<()> {
+        std::fs::create_dir_all(&self.at)?;
+        for folder in self.made {
+            std::fs::create_dir_all(self.of.join(folder))?;
+        }
+        for entry in std::fs::read_dir(&self.of)? {
+            let entry = entry?;
+            if entry.file_name() != self.but {
+                match std::os::unix::fs::symlink(entry.path(), self.at.join(entry.file_name())) {
+                    Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(error),
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Launch {

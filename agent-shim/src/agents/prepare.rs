@@ -39,7 +39,9 @@ pub fn prepare(
     std::fs::create_dir_all(&dir)?;
     let Chosen { start, file } = choose(attempt, spec, credentials, task, home, own_dir);
     let session = start.session.clone().unwrap_or_default();
-    let setting = Setting { task, session, resumes: start.resumed, session_file: file, dir, door: door(env) };
+    // A user of the job's own has a home that nobody else writes to.
+    let user_dir = attempt.user().is_none().then(|| start.home.clone());
+    let setting = Setting { task, session, resumes: start.resumed, session_file: file, dir, user_dir, door: door(env) };
     let launch = match task.kind {
         AgentKind::Claude => claude::launch(&setting),
         AgentKind::Codex => codex::launch(&setting),
@@ -47,6 +49,9 @@ pub fn prepare(
         AgentKind::Opencode => opencode::launch(&setting),
         AgentKind::Command => Launch::of(spec.command.iter().map(|word| OsStr::from_bytes(&word.0))),
     };
+    if let Some(stand_in) = &launch.stands_for {
+        stand_in.make()?;
+    }
     for (path, bytes) in &launch.files {
         files::replace(path, bytes)?;
         if let Some(user) = attempt.user() {

@@ -175,7 +175,15 @@ fn task(kind: &str, more: Value) -> AgentTask {
 
 fn words(task: &AgentTask, resumes: bool) -> (Vec<String>, Vec<String>, Vec<(PathBuf, Vec<u8>)>) {
     let door = super::launch::Door { program: "/bin/sortie-shim".to_owned(), socket: "/run/s".to_owned() };
-    let setting = Setting { task, session: "s-1".to_owned(), resumes, session_file: None, dir: PathBuf::from("/p"), door: Some(door) };
+    let setting = Setting {
+        task,
+        session: "s-1".to_owned(),
+        resumes,
+        session_file: None,
+        dir: PathBuf::from("/p"),
+        user_dir: None,
+        door: Some(door),
+    };
     let launch = match task.kind {
         AgentKind::Claude => claude::launch(&setting),
         AgentKind::Codex => codex::launch(&setting),
