@@ -23,6 +23,10 @@ pub const BEAT_LEAST_MS: u64 = 15_000;
 pub const LIST_PAGE_BYTES: usize = 4 << 20;
 /// Most of an answer that `reach` repeats, in bytes: enough for a nonce, or for the title of a proxy's page.
 pub const REACH_BODY_BYTES: usize = 4 << 10;
+/// How long an agent may take to say its version, in milliseconds: a runtime that starts on a busy machine.
+pub const AGENT_VERSION_MS: u64 = 5_000;
+/// Most of a version that is read, in bytes.
+pub const AGENT_VERSION_BYTES: u64 = 200;
 /// How long the manager of a system is waited for, in milliseconds: then the next way to hold a job is tried.
 pub const MANAGER_MS: u64 = 3_000;
 /// How long one call of git may take, in milliseconds: 10 minutes, a large repository over a slow link. The job's own limit holds, too.

@@ -48,6 +48,13 @@ pub fn best(facts: &Facts) -> Containment {
     rungs(facts).first().map_or(Containment::Subreaper, |rung| rung.level())
 }
 
+/// What is not held here for want of a group, and what to do about it.
+pub fn unheld(facts: &Facts) -> Option<&'static str> {
+    let note = "no cgroup can be made: limits on memory and processes are not held; a login as root, sudo without a password, or \
+                `loginctl enable-linger` gives one";
+    (best(facts) == Containment::Subreaper).then_some(note)
+}
+
 /// Whether supervisors outlive the SSH session that starts them, and what to do where they may not (F102).
 pub fn outlives_login(facts: &Facts) -> (Option<bool>, Vec<&'static str>) {
     let can_leave = rungs(facts).iter().any(|rung| matches!(rung, Rung::Unit(_))) || (facts.root && facts.cgroup);

@@ -1,6 +1,6 @@
 //! `doctor`: facts about the machine; for `host add` it makes the state root and its marker.
 
-use super::Fault;
+use super::{Fault, programs};
 use crate::clock;
 use crate::contain::facts::Facts;
 use crate::contain::{ladder, user};
@@ -16,7 +16,7 @@ pub fn run(root: &Root, create: bool) -> Result<Reply, Fault> {
     let marker = if create { root.create()? } else { root.marker().unwrap_or_default() };
     let facts = Facts::probe(root);
     let (outlives_login, notes) = ladder::outlives_login(&facts);
-    let notes = notes.into_iter().chain(user::fault()).map(str::to_owned).collect();
+    let notes = notes.into_iter().chain(ladder::unheld(&facts)).chain(user::fault()).map(str::to_owned).collect();
     let system = rustix::system::uname();
     let text = |part: &std::ffi::CStr| part.to_string_lossy().into_owned();
     Ok(Reply::Doctor(HostFacts {
@@ -34,7 +34,7 @@ pub fn run(root: &Root, create: bool) -> Result<Reply, Fault> {
         isolation: if user::fault().is_none() { Isolation::OwnUser } else { Isolation::SharedUser },
         notes,
         outlives_login,
-        agents: std::collections::BTreeMap::new(),
+        agents: programs::found(),
     }))
 }
 

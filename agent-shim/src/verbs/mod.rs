@@ -10,6 +10,7 @@ mod gc;
 mod launch;
 mod list;
 mod logs;
+mod programs;
 mod reach;
 mod rekey;
 pub mod resume;
