@@ -141,6 +141,11 @@ pub fn claim(attempt: &Attempt) -> io::Result<User> {
 /// Give it back: its files become root's and nobody else's. Only where nothing of it runs.
 pub fn release(attempt: &Attempt) -> io::Result<()> {
     let Some(user) = attempt.user() else { return Ok(()) };
+    let claim = claim_of(user.uid);
+    if !std::fs::read(&claim).is_ok_and(|owner| owner == attempt.dir().as_os_str().as_encoded_bytes()) {
+        // Given back before, and perhaps another attempt's by now.
+        return Ok(());
+    }
     if tree::is_user_busy(user.uid) {
         return Err(io::Error::other(format!("processes of user {} are left", user.uid)));
     }
@@ -148,11 +153,7 @@ pub fn release(attempt: &Attempt) -> io::Result<()> {
         give(&user.yard, user.uid, 0, 0)?;
         std::fs::set_permissions(&user.yard, std::fs::Permissions::from_mode(0o700))?;
     }
-    let claim = claim_of(user.uid);
-    if std::fs::read(&claim).is_ok_and(|owner| owner == attempt.dir().as_os_str().as_encoded_bytes()) {
-        std::fs::remove_file(claim)?;
-    }
-    Ok(())
+    std::fs::remove_file(claim)
 }
 
 /// Remove everything that was its own.

@@ -8,6 +8,7 @@
 //! | ours | no | no | yes | spools a result that says so, posts |
 //! | ours | no | no | no | starts the job, then as above |
 
+mod desk;
 pub mod disk;
 pub mod pulse;
 mod result;
@@ -17,18 +18,14 @@ mod watch;
 pub use watch::drain;
 
 use crate::artifacts::Files;
-use crate::attempt::{Attempt, Child, Owner};
-use crate::contain::user;
+use crate::attempt::{Attempt, Child};
 use crate::door::Door;
-use crate::events::{self, EventLog};
+use crate::events;
 use crate::limits::LOCK_MS;
 use crate::post::Poster;
-use crate::process::ProcessId;
-use crate::{agents, artifacts, below, clock, contain, failpoint, files, harden, sign, workspace};
+use crate::{agents, artifacts, clock, failpoint, harden};
+use desk::Desk;
 use result::{End, Seen};
-use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat};
-use sortie_protocol::callback::{CallbackKind, Started};
-use sortie_protocol::spec::Spec;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::os::fd::OwnedFd;
@@ -94,88 +91,78 @@ fn supervise(attempt: &Attempt, ready: &mut ReadyPipe) -> io::Result<()> {
     if let Some(why) = attempt.copy_of() {
         return Err(io::Error::other(format!("this is a copy of the attempt, and nothing is posted for it: {why}")));
     }
-    let spec = attempt.spec()?;
-    let wake = wake_fifo(attempt)?;
-    let outlives = contain::leave_session(attempt);
-    let succeeds = attempt.owner().map(|before| before.instance);
-    let owner = Owner {
-        process: ProcessId::me(),
-        boot_id: clock::boot_id(),
-        instance: sign::random_hex(16),
-        succeeds,
-        outlives_login: Some(outlives),
-    };
-    files::replace_json(&attempt.file("owner.json"), &owner)?;
-    attempt.root().failpoint(failpoint::OWNER_WRITTEN);
-    let log = EventLog::open(attempt, &owner.instance)?;
+    let desk = Desk::open(attempt)?;
     if events::result(&events::read(attempt)).is_some() {
         ready.say("ready");
-        clear(attempt, &spec);
-        return Poster::start(attempt, &spec, &owner.instance, None)?.until_delivered(&wake);
+        return desk.deliver(None);
     }
     if !attempt.was_started()
         && let Some(stop) = attempt.stop()
     {
-        spool(attempt, &log, None, &End::NeverStarted(stop), &Seen::nothing(), Files::default())?;
+        desk.spool(None, &End::NeverStarted(stop), &Seen::nothing(), Files::default())?;
         ready.say("ready");
-        return Poster::start(attempt, &spec, &owner.instance, None)?.until_delivered(&wake);
+        return desk.deliver(None);
     }
     let adopted = attempt.was_started();
     let child = if adopted {
         attempt.child().ok_or_else(|| io::Error::other("child.json cannot be read: the attempt is never run again"))?
     } else {
-        start::start(attempt, &spec)?
+        start::start(attempt, &desk.spec)?
     };
-    if child.boot_id != owner.boot_id {
+    if child.boot_id != clock::boot_id() {
         let end = attempt.exit().map_or(End::Interrupted, |exit| End::Exit { exit, stop: attempt.stop(), oom: false });
-        if let Some(task) = &spec.agent {
+        if let Some(task) = &desk.spec.agent {
             agents::conclude(attempt, task, &end.of_agent());
         }
-        take_secrets_back(attempt, &spec);
-        let files = artifacts::keep(attempt, &spec, &wake);
-        spool(attempt, &log, Some(&child), &end, &Seen::nothing(), files)?;
+        desk.take_secrets_back();
+        let files = artifacts::keep(attempt, &desk.spec, &desk.wake);
+        desk.spool(Some(&child), &end, &Seen::nothing(), files)?;
         ready.say("ready");
-        return Poster::start(attempt, &spec, &owner.instance, None)?.until_delivered(&wake);
+        return desk.deliver(None);
     }
     if adopted {
         settle_gate(attempt, &child);
     }
+    attend(&desk, &child, ready)
+}
+
+/// Stay with a job that was started on this boot, until its result is delivered.
+fn attend(desk: &Desk<'_>, child: &Child, ready: &mut ReadyPipe) -> io::Result<()> {
+    let (attempt, spec) = (desk.attempt, &desk.spec);
     if attempt.exit().is_none_or(|exit| exit.spawn_error.is_none() && !exit.not_run) {
         ready.say("ready");
         // The job runs: nothing from here on is a reason to leave it alone.
-        if let Err(error) = log_started(attempt, &log, &child) {
+        if let Err(error) = desk.log_started(child) {
             attempt.log(&format!("the start cannot be logged: {error}"));
         }
     }
-    disk::watch(attempt, &spec);
-    let mut poster = Poster::start(attempt, &spec, &owner.instance, Some(&child));
-    let agent = agents::Watched::start(attempt, &spec, &child);
+    disk::watch(attempt, spec);
+    let poster = desk.poster(Some(child));
+    let agent = agents::Watched::start(attempt, spec, child);
     // Without it the job still has its report files.
-    let door = Door::open(attempt, &spec, &child, &log, poster.as_ref().ok().map(Poster::bell));
+    let door = Door::open(attempt, spec, child, &desk.log, poster.as_ref().ok().map(Poster::bell));
     if let Err(error) = &door {
         attempt.log(&format!("the job's door cannot be opened: {error}"));
     }
-    let (end, seen) =
-        watch::Watch { attempt, spec: &spec, child: &child, wake: &wake, woken: &|| poster.iter().for_each(Poster::news), own: None }.run();
+    let woken = || poster.iter().for_each(Poster::news);
+    let (end, seen) = watch::Watch { attempt, spec, child, wake: &desk.wake, woken: &woken, own: None }.run();
     drop(door);
     if let Some(agent) = agent {
         agent.finish(&end.of_agent());
     }
-    take_secrets_back(attempt, &spec);
-    let files = if matches!(end, End::Exit { .. } | End::Lost) { artifacts::keep(attempt, &spec, &wake) } else { Files::default() };
+    desk.take_secrets_back();
+    let files = if matches!(end, End::Exit { .. } | End::Lost) { artifacts::keep(attempt, spec, &desk.wake) } else { Files::default() };
     attempt.root().failpoint(failpoint::FILES_KEPT);
-    spool(attempt, &log, Some(&child), &end, &seen, files)?;
+    desk.spool(Some(child), &end, &seen, files)?;
     ready.say("ready");
-    // Without a thread to be had (a limit on processes) the job came first; now there is time to wait for one.
-    while let Err(error) = poster {
-        attempt.log(&format!("no posting thread: {error}"));
-        clock::pause(crate::limits::TICK_MS);
-        poster = Poster::start(attempt, &spec, &owner.instance, Some(&child));
+    match poster {
+        Ok(poster) => desk.deliver(Some(poster)),
+        // Without a thread to be had (a limit on processes) the job came first; now there is time to wait for one.
+        Err(error) => {
+            attempt.log(&format!("no posting thread: {error}"));
+            desk.deliver(None)
+        }
     }
-    let poster = poster?;
-    poster.news();
-    clear(attempt, &spec);
-    poster.until_delivered(&wake)
 }
 
 /// An adopted job may still be behind its gate, which closes for good when its keeper notices that our predecessor is dead.
@@ -188,73 +175,4 @@ fn settle_gate(attempt: &Attempt, child: &Child) {
     while attempt.exit().is_none() && !child.job.is_alive() && child.keeper.is_alive() && clock::mono_ms() < until {
         clock::pause(2);
     }
-}
-
-/// The job is over: its secret files go, and the secrets in the credentials that only the job needed. Whatever cannot be removed
-/// is logged, never a reason to hold the result back.
-fn take_secrets_back(attempt: &Attempt, spec: &Spec) {
-    let Ok(mut credentials) = attempt.credentials() else { return };
-    let held = (credentials.secret_env.len(), credentials.secret_files.len(), credentials.secret_stdin.is_some());
-    if held == (0, 0, false) {
-        return;
-    }
-    let mut removed = || -> io::Result<()> {
-        if !credentials.secret_files.is_empty() {
-            let root = below::root(&workspace::dir_for(attempt, spec))?;
-            credentials.secret_files.keys().try_for_each(|path| below::remove(&root, path))?;
-        }
-        (credentials.secret_env, credentials.secret_files, credentials.secret_stdin) = Default::default();
-        files::replace_json(&attempt.file("credentials.json"), &credentials)
-    };
-    if let Err(error) = removed() {
-        attempt.log(&format!("secrets of the job are still there: {error}"));
-    }
-}
-
-/// After the result is spooled: the working directory goes where the policy says so, and the job's user is given back. Done again by a
-/// successor that finds it undone; what fails is left to `gc`.
-fn clear(attempt: &Attempt, spec: &Spec) {
-    let Some(result) = events::result(&events::read(attempt)).and_then(events::job_result) else { return };
-    workspace::tidy(attempt, spec, &result);
-    if result.tree_gone
-        && let Err(error) = user::release(attempt)
-    {
-        attempt.log(&format!("the job's user is not given back: {error}"));
-    }
-}
-
-/// The event `started`, once over all supervisors of the attempt.
-fn log_started(attempt: &Attempt, log: &EventLog, child: &Child) -> io::Result<()> {
-    if !events::read(attempt).is_empty() {
-        return Ok(());
-    }
-    let data = Started { pid: child.job.pid, boot_id: child.boot_id.clone(), containment: child.containment().to_owned() };
-    log.append(CallbackKind::Started, serde_json::to_value(data)?)?;
-    attempt.root().failpoint(failpoint::STARTED_LOGGED);
-    Ok(())
-}
-
-/// The result, durable before anybody hears of it. A full disk is waited for: the job is over, its result is not lost.
-fn spool(attempt: &Attempt, log: &EventLog, child: Option<&Child>, end: &End, seen: &Seen, files: Files) -> io::Result<()> {
-    let data = serde_json::to_value(result::build(attempt, child, end, seen, files))?;
-    let mut tries = 0;
-    while let Err(error) = log.append(CallbackKind::Result, data.clone()) {
-        if tries == 0 {
-            attempt.log(&format!("the result cannot be written yet: {error}"));
-        }
-        tries += 1;
-        clock::pause(crate::limits::TICK_MS);
-    }
-    attempt.root().failpoint(failpoint::RESULT_LOGGED);
-    Ok(())
-}
-
-/// Both ends stay open here, so that it never reads as closed and a writer always finds a reader.
-fn wake_fifo(attempt: &Attempt) -> io::Result<OwnedFd> {
-    let path = attempt.file("wake");
-    match mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0) {
-        Ok(()) | Err(rustix::io::Errno::EXIST) => {}
-        Err(error) => return Err(error.into()),
-    }
-    Ok(rustix::fs::open(&path, OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOFOLLOW, Mode::empty())?)
 }

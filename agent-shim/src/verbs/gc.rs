@@ -53,13 +53,14 @@ fn sweep_orphans(root: &Root) -> u64 {
 
 /// The tombstone is durable before anything goes. False: a supervisor is still there.
 fn sweep(attempt: &Attempt) -> io::Result<bool> {
+    // Its directory is another's now; one that worked in an earlier one's has none to lose.
+    if workspace::is_own(attempt) && workspace::is_held(attempt) {
+        return Ok(false);
+    }
     let Some(lock) = attempt.try_lock()? else { return Ok(false) };
     if !attempt.is_sealed() {
         files::create(&attempt.file("sealed"), b"swept")?;
         files::sync_dir(attempt.dir())?;
-    }
-    if workspace::is_held(attempt) {
-        return Ok(false);
     }
     if let Some(child) = attempt.child() {
         child.hold().groups.remove();

@@ -91,25 +91,31 @@ fn go_on(attempt: &Attempt, earlier: &Attempt, user: Option<&User>) -> io::Resul
     Ok(place.dir)
 }
 
-/// Whether another attempt that is still here works, or has last worked, in the directory that was made for this one.
+/// Whether another attempt that is still here works, or has last worked, in the directory of this one.
 pub fn is_held(attempt: &Attempt) -> bool {
-    let holder = files::read(&attempt.file("held_by"), 256).ok().and_then(|bytes| AttemptId::parse(std::str::from_utf8(&bytes).ok()?));
+    let origin = place(attempt).and_then(|place| AttemptId::parse(&place.origin)).unwrap_or_else(|| attempt.id().clone());
+    let held_by = files::read(&Attempt::new(attempt.root(), origin).file("held_by"), 256).ok();
+    let holder = held_by.and_then(|bytes| AttemptId::parse(std::str::from_utf8(&bytes).ok()?)).filter(|holder| holder != attempt.id());
     holder.map(|id| Attempt::new(attempt.root(), id)).is_some_and(|holder| holder.spec_bytes().is_some() && !holder.is_sealed())
+}
+
+/// Whether its directory was made for this attempt.
+pub fn is_own(attempt: &Attempt) -> bool {
+    place(attempt).is_none_or(|place| place.origin == attempt.id().as_str())
 }
 
 /// After the result is spooled and files are kept: remove the directory where the policy says so.
 pub fn tidy(attempt: &Attempt, spec: &Spec, result: &JobResult) {
     let succeeded = result.outcome == JobOutcome::Exited && result.exit_code == Some(0);
+    if spec.cwd.is_some() || !result.tree_gone || is_held(attempt) {
+        return;
+    }
     let wanted = match spec.cleanup {
         Cleanup::Keep => false,
         Cleanup::Success => succeeded,
         Cleanup::Always => true,
     };
-    if wanted
-        && result.tree_gone
-        && spec.cwd.is_none()
-        && let Err(error) = remove(attempt)
-    {
+    if wanted && let Err(error) = remove(attempt) {
         attempt.log(&format!("the working directory cannot be removed: {error}"));
     }
 }
