@@ -69,7 +69,7 @@ impl Facts {
             user_manager: known.user_manager,
             linger: known.linger,
             kills_at_logout: known.kills_at_logout,
-            cgroup: Places::here().unified.is_some(),
+            cgroup: Places::here() != Places::default(),
             ..now
         }
     }

@@ -94,11 +94,21 @@ fn f093_files_that_could_not_be_uploaded_are_fetched_also_after_the_directory_is
 #[test]
 fn f093_a_host_says_whether_its_posts_arrive() {
     let vm = Vm::new();
-    vm.server.mode(Mode::Raw(http(200, "", "nonce 17")));
     let reach = |url: String, trust| match vm.verb(Verb::Reach { url, trust }) {
         Reply::Reached { status, body, error, .. } => (status, body, error),
         other => panic!("{other:?}"),
     };
+    let echo = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = echo.local_addr().unwrap();
+    let answer = std::thread::spawn(move || {
+        let mut stream = echo.accept().unwrap().0;
+        let mut head = [0; 4096];
+        let length = std::io::Read::read(&mut stream, &mut head).unwrap();
+        std::io::Write::write_all(&mut stream, http(200, "", "nonce 17").as_bytes()).unwrap();
+        String::from_utf8_lossy(&head[..length]).into_owned()
+    });
+    assert_eq!(reach(format!("http://{address}/v1/reach/n"), Trust::PlainHttp), (Some(200), "nonce 17".to_owned(), None));
+    assert!(answer.join().unwrap().starts_with("POST /v1/reach/n HTTP/1.1"));
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let (status, _, error) = reach(format!("http://{silent}/"), Trust::PlainHttp);
     assert!(status.is_none() && error.is_some());
