@@ -13,7 +13,11 @@ pub fn open_plain(path: &Path) -> io::Result<File> {
 
 /// Read a regular file of at most `limit` bytes.
 pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-    let file = open_plain(path)?;
+    read_open(open_plain(path)?, limit)
+}
+
+/// Read an open regular file of at most `limit` bytes.
+pub fn read_open(file: File, limit: u64) -> io::Result<Vec<u8>> {
     let meta = file.metadata()?;
     if !meta.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));

@@ -142,7 +142,7 @@ pub fn claim(attempt: &Attempt) -> io::Result<User> {
 pub fn release(attempt: &Attempt) -> io::Result<()> {
     let Some(user) = attempt.user() else { return Ok(()) };
     let claim = claim_of(user.uid);
-    if !std::fs::read(&claim).is_ok_and(|owner| owner == attempt.dir().as_os_str().as_encoded_bytes()) {
+    if !is_ours(attempt, &claim) {
         // Given back before, and perhaps another attempt's by now.
         return Ok(());
     }
@@ -156,8 +156,19 @@ pub fn release(attempt: &Attempt) -> io::Result<()> {
     std::fs::remove_file(claim)
 }
 
-/// Remove everything that was its own.
-pub fn remove_yard(attempt: &Attempt, user: &User) -> io::Result<()> {
+/// Remove everything that was its own, and give the user back. Only where nothing of it runs.
+pub fn discard(attempt: &Attempt) -> io::Result<()> {
+    let Some(user) = attempt.user() else { return Ok(()) };
+    let claim = claim_of(user.uid);
+    let is_ours = is_ours(attempt, &claim);
+    if is_ours && tree::is_user_busy(user.uid) {
+        return Err(io::Error::other(format!("processes of user {} are left", user.uid)));
+    }
+    remove_yard(attempt, &user)?;
+    if is_ours { std::fs::remove_file(claim) } else { Ok(()) }
+}
+
+fn remove_yard(attempt: &Attempt, user: &User) -> io::Result<()> {
     // What the record says must be what is made here (F108).
     let expected = attempt.root().marker().map(|marker| Path::new(BASE).join(marker).join(attempt.id().as_str()));
     if expected.as_ref() != Some(&user.yard) {
@@ -179,6 +190,10 @@ pub fn give(path: &Path, from: u32, uid: u32, gid: u32) -> io::Result<()> {
         lchown(path, Some(uid), Some(gid))?;
     }
     Ok(())
+}
+
+fn is_ours(attempt: &Attempt, claim: &Path) -> bool {
+    std::fs::read(claim).is_ok_and(|owner| owner == attempt.dir().as_os_str().as_encoded_bytes())
 }
 
 fn claim_of(uid: u32) -> PathBuf {

@@ -65,10 +65,7 @@ fn sweep(attempt: &Attempt) -> io::Result<bool> {
     if let Some(child) = attempt.child() {
         child.hold().groups.remove();
     }
-    if let Some(user) = attempt.user() {
-        user::release(attempt)?;
-        user::remove_yard(attempt, &user)?;
-    }
+    user::discard(attempt)?;
     // A directory that was made for another attempt goes with that one.
     let here = attempt.spec().is_ok_and(|spec| workspace::dir_for(attempt, &spec) == attempt.file("work"));
     if here {

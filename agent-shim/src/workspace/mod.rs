@@ -16,6 +16,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 /// Where an attempt works (`place.json`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -139,7 +140,8 @@ pub fn remove(attempt: &Attempt) -> io::Result<()> {
     Ok(())
 }
 
-/// Remove a tree, also where its owner has locked himself out of directories. No link is followed.
+/// Remove a tree, also where its owner has locked himself out of directories, or made it deeper than descriptors reach. No link is
+/// followed.
 pub fn remove_tree(dir: &Path) -> io::Result<()> {
     if dir.symlink_metadata().is_err() {
         return Ok(());
@@ -148,7 +150,10 @@ pub fn remove_tree(dir: &Path) -> io::Result<()> {
         return Ok(());
     }
     open_up(dir);
-    std::fs::remove_dir_all(dir)
+    let Err(error) = std::fs::remove_dir_all(dir) else { return Ok(()) };
+    let mut remove = Command::new("rm");
+    remove.args(["-rf", "--"]).arg(dir).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    if remove.status().is_ok_and(|status| status.success()) { Ok(()) } else { Err(error) }
 }
 
 fn open_up(dir: &Path) {
@@ -168,4 +173,31 @@ fn place(attempt: &Attempt) -> Option<Place> {
 /// A directory of the attempt's own.
 fn fresh(attempt: &Attempt) -> PathBuf {
     attempt.user().map_or_else(|| attempt.file("work"), |user| user.work())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn f108_a_tree_made_to_stay_goes() {
+        let dir = tempfile::tempdir().unwrap();
+        let (tree, outside) = (dir.path().join("tree"), dir.path().join("outside"));
+        std::fs::create_dir_all(&outside).unwrap();
+        std::fs::write(outside.join("precious"), "x").unwrap();
+        // Deeper than a process may have files open, and than a path may be long.
+        std::fs::create_dir_all(&tree).unwrap();
+        let mut at = rustix::fs::open(&tree, rustix::fs::OFlags::PATH, rustix::fs::Mode::empty()).unwrap();
+        for _ in 0..3_000 {
+            rustix::fs::mkdirat(&at, "d", rustix::fs::Mode::RWXU).unwrap();
+            at = rustix::fs::openat(&at, "d", rustix::fs::OFlags::PATH, rustix::fs::Mode::empty()).unwrap();
+        }
+        rustix::fs::symlinkat(&outside, &at, "link").unwrap();
+        std::os::unix::fs::symlink(&outside, tree.join("link")).unwrap();
+        std::fs::create_dir(tree.join("shut")).unwrap();
+        std::fs::set_permissions(tree.join("shut"), std::fs::Permissions::from_mode(0o000)).unwrap();
+        remove_tree(&tree).unwrap();
+        assert!(tree.symlink_metadata().is_err() && outside.join("precious").exists());
+        remove_tree(&tree).unwrap();
+    }
 }

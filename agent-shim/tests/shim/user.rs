@@ -110,3 +110,16 @@ fn an_own_user_goes_on_in_the_directory_of_an_earlier_one() {
     assert_eq!(result.output, format!("one\ntwo\n{}\n", first.join("work").display()), "{}", result.error_output);
     assert_eq!(result.exit_code, Some(0), "{}", result.error_output);
 }
+
+#[test]
+fn gc_removes_what_was_a_users_own() {
+    let vm = Vm::new();
+    vm.launched(&own(vm.sh("att_own000000007", "mkdir deep; chmod 0 deep; echo kept > $HOME/file")));
+    vm.wait_phase("att_own000000007", sortie_protocol::view::Phase::Acked);
+    let yard = yard(&vm, "att_own000000007");
+    assert!(yard.join("home/file").exists());
+    eventually("swept", || {
+        vm.verb(Verb::Gc { older_than_ms: 0 });
+        !yard.exists()
+    });
+}
