@@ -28,7 +28,8 @@ pub const LINKS: [&str; 6] = ["child_made", "child_cancelled", "fires_written", 
 pub const RESOURCES: [&str; 3] = ["piece_kept", "blob_kept", "blob_removed"];
 
 /// The places of operators' commands, and of what the server itself sends.
-pub const COMMANDS: [&str; 6] = ["vote_committed", "answer_committed", "reset_committed", "try_started", "try_answered", "notice_sent"];
+pub const COMMANDS: [&str; 7] =
+    ["vote_committed", "answer_committed", "reset_committed", "try_started", "try_answered", "notice_sent", "answer_told"];
 
 /// Die here if a test asked for it.
 #[cfg(debug_assertions)]

@@ -81,8 +81,30 @@ fn attempt_line(body: &EventBody) -> String {
         EventBody::AttemptStarted { attempt } => format!("{} was heard of: its job runs", short(attempt)),
         EventBody::AttemptSuspect { attempt, .. } => format!("{} has not been heard of; asking its host", short(attempt)),
         EventBody::AttemptRevived { attempt } => format!("{} was heard of again", short(attempt)),
-        EventBody::AttemptResult { attempt, via, failure, .. } => {
-            format!("the result of {} was accepted by {via}{}", short(attempt), because(failure.as_ref()))
+        EventBody::AttemptResult { attempt, via, parked: true, .. } => {
+            format!("the result of {} was accepted by {via}: the agent has ended to wait for an answer", short(attempt))
+        }
+        EventBody::AttemptResult { attempt, via, result, failure, .. } => {
+            format!("the result of {} was accepted by {via}{}{}", short(attempt), because(failure.as_ref()), agent_words(result))
+        }
+        EventBody::AskOpened { attempt, step, ask, .. } => {
+            let tool = ask.tool.as_ref().map(|(name, _)| format!(" (it wants to use {name})")).unwrap_or_default();
+            format!("{} asks, as {step}: {}{tool}", short(attempt), ask.title)
+        }
+        EventBody::AskClosed { attempt, answer, call, .. } => {
+            let by = if answer.by.is_empty() { String::new() } else { format!(" by {}", answer.by.join(", ")) };
+            format!(
+                "the question of {} (call {call}) is {}{by}{}",
+                short(attempt),
+                answer.answered.as_str().replace('_', " "),
+                why(answer.comment.as_deref())
+            )
+        }
+        EventBody::AttemptCloned { attempt, boot_id, other_boot_id, .. } => {
+            format!(
+                "two machines say that they run {}: one with the boot id {boot_id}, which is believed, one with {other_boot_id}",
+                short(attempt)
+            )
         }
         EventBody::ResultAdopted { attempt, failure, actor, .. } => {
             format!("{actor} took the late result of {}{}", short(attempt), because(failure.as_ref()))
@@ -93,6 +115,25 @@ fn attempt_line(body: &EventBody) -> String {
         EventBody::StopUnverified { attempt } => format!("the end of {} could not be verified in time: a debt of its host", short(attempt)),
         _ => body.kind().to_owned(),
     }
+}
+
+/// What a coding agent has said of its attempt, in short.
+fn agent_words(result: &serde_json::Value) -> String {
+    let Some(agent) = result.get("agent").filter(|agent| agent.is_object()) else { return String::new() };
+    let text = |field: &str| agent.get(field).and_then(serde_json::Value::as_str);
+    let count = |field: &str| agent.get(field).and_then(serde_json::Value::as_u64).unwrap_or(0);
+    let session = text("session").map(|id| format!(", session {id}")).unwrap_or_default();
+    let resumed = if agent.get("resumed").and_then(serde_json::Value::as_bool) == Some(true) { ", gone on with" } else { "" };
+    let used = sortie_core::view::Spent::of_result(result);
+    let cost = if used.usd_micros == 0 { String::new() } else { format!(", {} USD", sortie_core::value::usd(used.usd_micros)) };
+    format!(
+        "; {}: {}{session}{resumed}, {} turns, {} tool calls, {} tokens{cost}",
+        text("kind").unwrap_or("agent"),
+        text("outcome").unwrap_or("unknown"),
+        count("turns"),
+        count("tool_calls"),
+        used.tokens(),
+    )
 }
 
 /// The last characters of an id tell attempts of one run apart.

@@ -18,6 +18,13 @@ pub enum Work {
     Probe(AttemptId),
     /// Tell the host that the result is committed.
     Ack(AttemptId),
+    /// Tell the host of an attempt how its question was answered.
+    Answer {
+        /// The attempt.
+        attempt: AttemptId,
+        /// Number of the question in the attempt's event log.
+        seq: u64,
+    },
     /// Something is due.
     Timer(Timer),
     /// Let a queued run in, if there is room.
@@ -76,7 +83,7 @@ impl Work {
         match self {
             Self::Advance => WorkClass::Advance,
             Self::Launch(_) => WorkClass::Launch,
-            Self::Stop(_) | Self::Probe(_) | Self::Ack(_) => WorkClass::Host,
+            Self::Stop(_) | Self::Probe(_) | Self::Ack(_) | Self::Answer { .. } => WorkClass::Host,
             Self::Timer(_) => WorkClass::Timer,
             Self::Try(_) | Self::Notify { .. } => WorkClass::Outbound,
             Self::Start | Self::MakeRoom | Self::Child(_) | Self::CancelChild(_) | Self::Report | Self::Event(_) => WorkClass::Link,
@@ -98,6 +105,7 @@ impl Work {
             Self::Stop(id) => format!("stop:{id}"),
             Self::Probe(id) => format!("probe:{id}"),
             Self::Ack(id) => format!("ack:{id}"),
+            Self::Answer { attempt, seq } => format!("tell:{seq}:{attempt}"),
             Self::Timer(Timer::RunDeadline) => "deadline".to_owned(),
             Self::Timer(Timer::Step(call)) => format!("step:{call}"),
             Self::Timer(Timer::Retry(call)) => format!("retry:{call}"),
@@ -131,6 +139,10 @@ impl Work {
             "stop" => Self::Stop(attempt()?),
             "probe" => Self::Probe(attempt()?),
             "ack" => Self::Ack(attempt()?),
+            "tell" => {
+                let (seq, attempt) = rest.split_once(':')?;
+                Self::Answer { attempt: AttemptId::parse(attempt).ok()?, seq: seq.parse().ok()? }
+            }
             "deadline" => Self::Timer(Timer::RunDeadline),
             "step" => Self::Timer(Timer::Step(call()?)),
             "retry" => Self::Timer(Timer::Retry(call()?)),

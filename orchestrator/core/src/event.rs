@@ -1,12 +1,12 @@
 //! Events: the facts in the journal of a run. Append-only, numbered from 1 without gaps.
 
-use crate::call::CallSpec;
+use crate::call::{AskSpec, CallSpec};
 use crate::evaluation::LogLine;
 use crate::failure::Failure;
 use crate::ids::{AttemptId, Ms, RunId, WaitId};
 use crate::plan::{NoticeKind, RunPlan};
 use crate::state::{RunOutcome, StopReason};
-use crate::view::{Decision, Handed};
+use crate::view::{AskAnswer, Decision, Handed};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -180,6 +180,9 @@ pub enum EventBody {
         result: Value,
         /// Why it counts as failed, where it does.
         failure: Option<Failure>,
+        /// Whether the agent ended while its question is open: the step goes on when that is answered.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        parked: bool,
     },
     /// It failed without a result.
     AttemptFailed {
@@ -284,6 +287,47 @@ pub enum EventBody {
         call: u32,
         /// Roles that were added.
         to: Vec<String>,
+    },
+    /// A job asks people: a step of its own, which the flow does not see. While it is open, the job's time stands still.
+    AskOpened {
+        /// Number of the step, from [`crate::limits::ASK_CALLS`] on.
+        call: u32,
+        /// Name of the step.
+        step: String,
+        /// Call number of the job.
+        of: u32,
+        /// The attempt that asks.
+        attempt: AttemptId,
+        /// Number of the question in the attempt's event log.
+        ask_seq: u64,
+        /// What.
+        ask: AskSpec,
+        /// When an answer must be there.
+        deadline_at: Ms,
+        /// Id of the approval that it is.
+        id: WaitId,
+    },
+    /// A question of a job has its answer, or was withdrawn.
+    AskClosed {
+        /// Number of the step.
+        call: u32,
+        /// Call number of the job.
+        of: u32,
+        /// The attempt that asked.
+        attempt: AttemptId,
+        /// What it is told.
+        answer: AskAnswer,
+    },
+    /// Two machines say that they run the attempt, a clone among them. The first one is believed.
+    AttemptCloned {
+        /// Its id.
+        attempt: AttemptId,
+        /// Boot id of the machine that is believed.
+        boot_id: String,
+        /// Boot id of the other one.
+        other_boot_id: String,
+        /// Random id of the other one's supervisor.
+        other_instance: String,
     },
     /// A late result was taken by an operator; the answer of its step follows.
     ResultAdopted {
@@ -448,6 +492,9 @@ impl EventBody {
             Self::ApprovalVoted { .. } => "approval_voted",
             Self::ApprovalReminded { .. } => "approval_reminded",
             Self::ApprovalEscalated { .. } => "approval_escalated",
+            Self::AskOpened { .. } => "ask_opened",
+            Self::AskClosed { .. } => "ask_closed",
+            Self::AttemptCloned { .. } => "attempt_cloned",
             Self::ResultAdopted { .. } => "result_adopted",
             Self::FlowLogged { .. } => "flow_logged",
             Self::RunPaused { .. } => "run_paused",
@@ -465,6 +512,16 @@ impl EventBody {
             Self::RunEnding { .. } => "run_ending",
             Self::RunEnded { .. } => "run_ended",
             Self::RunParked { .. } => "run_parked",
+        }
+    }
+
+    /// What the step that this event opens asks for, where it opens one.
+    #[must_use]
+    pub fn opens(&self) -> Option<CallSpec> {
+        match self {
+            Self::StepScheduled { spec, .. } => Some(spec.clone()),
+            Self::AskOpened { ask, .. } => Some(CallSpec::Approval(ask.approval())),
+            _ => None,
         }
     }
 

@@ -122,6 +122,27 @@ impl RunId {
     }
 }
 
+impl WaitId {
+    /// The approval that a question of a job becomes: the same for as often as it is posted. `seq` is its number in the attempt's
+    /// event log. It sorts with the attempt.
+    #[must_use]
+    pub fn of_ask(attempt: &AttemptId, seq: u64) -> Self {
+        let digest = Sha256::new().chain_update("sortie ask\0").chain_update(attempt.as_str()).chain_update(seq.to_le_bytes()).finalize();
+        let mut random = [0; 16];
+        random.copy_from_slice(&digest[..16]);
+        Self(text(Self::PREFIX, attempt.made_at(), random))
+    }
+}
+
+impl AttemptId {
+    /// When it was made: what its first 48 bits say.
+    fn made_at(&self) -> Ms {
+        let body = self.as_str().rsplit('_').next().unwrap_or_default().to_ascii_uppercase();
+        let bytes = data_encoding::BASE32HEX_NOPAD.decode(body.as_bytes()).unwrap_or_default();
+        bytes.iter().take(6).fold(0, |at, byte| (at << 8) | Ms::from(*byte))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,6 +154,15 @@ mod tests {
         assert_eq!(id(1, 2, 3), id(1, 2, 3));
         assert_eq!(RunId::parse(id(1, 2, 3).as_str()), Ok(id(1, 2, 3)));
         assert!(id(1, 2, 3) != id(2, 2, 3) && id(1, 2, 3) != id(1, 3, 3) && id(1, 2, 3) != id(1, 2, 4));
+    }
+
+    #[test]
+    fn a_question_has_one_id_for_as_often_as_it_is_posted() {
+        let (a, b) = (AttemptId::new(1_700_000_000_000, &Entropy([7; 32]), 0), AttemptId::new(5, &Entropy([7; 32]), 0));
+        assert_eq!(a.made_at(), 1_700_000_000_000);
+        let id = WaitId::of_ask(&a, 3);
+        assert_eq!((WaitId::parse(id.as_str()), &id), (Ok(id.clone()), &WaitId::of_ask(&a, 3)));
+        assert!(id != WaitId::of_ask(&a, 4) && id != WaitId::of_ask(&b, 3));
     }
 
     #[test]

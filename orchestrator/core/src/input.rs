@@ -187,6 +187,17 @@ pub enum InputBody {
         /// Who.
         actor: String,
     },
+    /// Another machine says that it runs the attempt, too.
+    Cloned {
+        /// The attempt.
+        attempt: AttemptId,
+        /// Boot id of the machine that is believed.
+        boot_id: String,
+        /// Boot id of the other one.
+        other_boot_id: String,
+        /// Random id of the other one's supervisor.
+        other_instance: String,
+    },
     /// An attempt is to be ended early: its budget is used up, or it is silent.
     StopAttempt {
         /// The attempt.
@@ -380,6 +391,8 @@ pub struct ResultSaid {
     pub failure: Option<Failure>,
     /// Whether the shim verified that nothing of the job is left.
     pub tree_gone: bool,
+    /// Whether the agent says that it waits for the answer of a person, and ended meanwhile.
+    pub parked: bool,
 }
 
 /// What a host says of a job that is to be ended.

@@ -84,10 +84,22 @@ pub const REMIND_LEAST_MS: u64 = 60_000;
 pub const NOTICE_TRIES: u32 = 12;
 /// Log lines of one run that are kept.
 pub const LOG_LINES: u32 = 10_000;
+/// Questions of jobs are steps with call numbers from here on: far above [`CALLS_PER_RUN`], so that no call of a flow meets one.
+pub const ASK_CALLS: u32 = 1_000_000;
+/// Questions that the jobs of one run may ask: an agent that asks about every tool call is better allowed its tools.
+pub const ASKS_PER_RUN: u32 = 500;
+/// Questions of one attempt that may be open at once: as many tool calls as an agent makes side by side.
+pub const ASKS_OPEN: usize = 16;
+/// Between two reminders of a question that a job asks, in milliseconds: a job waits for it.
+pub const ASK_REMIND_MS: u64 = 3_600_000;
+/// A job that has not fetched the answer to its question after this long is told over SSH, in milliseconds: longer than the pause
+/// between two looks of its shim.
+pub const ANSWER_BY_SSH_MS: u64 = 20_000;
 /// Characters of a comment, a note or a reason.
 pub const NOTE_CHARS: usize = 4_000;
 /// Part of the deadline, in percent, after which a run that sets nothing else is overdue.
 pub const OVERDUE_PERCENT: u64 = 80;
 
 const _: () = assert!(CALL_BYTES >= 4 * MESSAGE_CHARS);
+const _: () = assert!(ASK_CALLS > CALLS_PER_RUN);
 const _: () = assert!(STOP_ANSWER_MS > GRACE_MS);

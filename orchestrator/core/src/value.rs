@@ -3,7 +3,8 @@
 use crate::failure::{Failure, FailureKind};
 use crate::ids::{Ms, RunId};
 use crate::input::ChildAnswer;
-use crate::view::{CastVote, Decision};
+use crate::view::{AskAnswer, CastVote, Decision, Spent};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 /// How a job's step ended.
@@ -18,6 +19,8 @@ pub struct JobAnswer<'a> {
     pub host: Option<&'a str>,
     /// Whether an early end was verified; `None` where there was none.
     pub stopped: Option<bool>,
+    /// What the agents of all attempts of this life of the step have used.
+    pub spent: Spent,
 }
 
 /// The value of a job.
@@ -26,7 +29,7 @@ pub fn job(answer: &JobAnswer<'_>) -> Value {
     let said = |field: &str| answer.result.and_then(|result| result.get(field)).cloned().unwrap_or(Value::Null);
     let text = |field: &str| answer.result.and_then(|result| result.get(field)).and_then(Value::as_str).unwrap_or("").to_owned();
     let artifacts = Some(said("artifacts")).filter(Value::is_object).unwrap_or_else(|| json!({}));
-    json!({
+    let mut value = json!({
         "ok": answer.failure.is_none(),
         "exit_code": said("exit_code"),
         "signal": said("signal"),
@@ -40,7 +43,48 @@ pub fn job(answer: &JobAnswer<'_>) -> Value {
         "stopped": answer.stopped,
         "duration_ms": said("duration_ms"),
         "artifacts": artifacts,
+    });
+    for field in ["used", "held"] {
+        if said(field).is_object() {
+            value[field] = said(field);
+        }
+    }
+    if said("agent").is_object() {
+        value["agent"] = agent(said("agent"), answer.spent);
+    }
+    value
+}
+
+/// What is known of a coding agent: of its last attempt, but what all attempts have used.
+fn agent(said: Value, spent: Spent) -> Value {
+    let field = |name: &str| said.get(name).cloned().unwrap_or(Value::Null);
+    json!({
+        "kind": field("kind"),
+        "version": field("version"),
+        "session": field("session"),
+        "resumed": field("resumed"),
+        "outcome": field("outcome"),
+        "text": field("text"),
+        "error": field("error"),
+        "model": field("model"),
+        "turns": field("turns"),
+        "tool_calls": field("tool_calls"),
+        "denials": said.get("denials").cloned().unwrap_or_else(|| json!([])),
+        "usage": {
+            "usd": usd(spent.usd_micros),
+            "usd_micros": spent.usd_micros,
+            "input_tokens": spent.input_tokens,
+            "output_tokens": spent.output_tokens,
+        },
     })
+}
+
+/// Millionths of a US dollar as a decimal number with two places or more.
+#[must_use]
+pub fn usd(micros: u64) -> String {
+    let (whole, part) = (micros / 1_000_000, format!("{:06}", micros % 1_000_000));
+    let kept = part.trim_end_matches('0').len().max(2);
+    format!("{whole}.{}", &part[..kept])
 }
 
 /// The value of a wait that was answered: by whoever holds its token, or by a person as themselves.
@@ -86,7 +130,8 @@ pub fn no_event(failure: &Failure) -> Value {
 }
 
 /// How an approval ended. Silence is neither yes nor no.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ApprovalOutcome {
     /// As many as were asked for said yes.
     Approved,
@@ -114,12 +159,7 @@ impl ApprovalOutcome {
 /// The value of an approval. `by` are those who made the outcome what it is, and `comment` is what the last of them said.
 #[must_use]
 pub fn approval(outcome: ApprovalOutcome, votes: &[CastVote], failure: Option<&Failure>) -> Value {
-    let deciding = match outcome {
-        ApprovalOutcome::Approved => Some(Decision::Approve),
-        ApprovalOutcome::Rejected => Some(Decision::Reject),
-        ApprovalOutcome::TimedOut | ApprovalOutcome::Cancelled => None,
-    };
-    let decided: Vec<&CastVote> = votes.iter().filter(|cast| Some(cast.decision) == deciding).collect();
+    let decided = deciding(outcome, votes);
     let all: Vec<Value> =
         votes.iter().map(|cast| json!({ "by": cast.actor, "decision": cast.decision.as_str(), "comment": cast.comment })).collect();
     let approved = outcome == ApprovalOutcome::Approved;
@@ -133,6 +173,27 @@ pub fn approval(outcome: ApprovalOutcome, votes: &[CastVote], failure: Option<&F
         "timed_out": outcome == ApprovalOutcome::TimedOut,
         "error": failure.map(error),
     })
+}
+
+/// The votes that made an outcome what it is.
+fn deciding(outcome: ApprovalOutcome, votes: &[CastVote]) -> Vec<&CastVote> {
+    let deciding = match outcome {
+        ApprovalOutcome::Approved => Some(Decision::Approve),
+        ApprovalOutcome::Rejected => Some(Decision::Reject),
+        ApprovalOutcome::TimedOut | ApprovalOutcome::Cancelled => None,
+    };
+    votes.iter().filter(|cast| Some(cast.decision) == deciding).collect()
+}
+
+/// What a job is told that has asked people.
+#[must_use]
+pub fn ask_answer(outcome: ApprovalOutcome, votes: &[CastVote]) -> AskAnswer {
+    let decided = deciding(outcome, votes);
+    AskAnswer {
+        answered: outcome,
+        by: decided.iter().map(|cast| cast.actor.clone()).collect(),
+        comment: decided.last().and_then(|cast| cast.comment.clone()),
+    }
 }
 
 /// The value of a `child`: `run` where there is one, `answer` where it is over.
@@ -154,4 +215,16 @@ fn timed_out(failure: Option<&Failure>) -> bool {
 
 fn error(failure: &Failure) -> Value {
     json!({ "kind": failure.kind.as_str(), "message": failure.message })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn money_has_two_places_or_more() {
+        for (micros, text) in [(0, "0.00"), (1, "0.000001"), (1_230_000, "1.23"), (1_234_500, "1.2345"), (5_000_000, "5.00")] {
+            assert_eq!(usd(micros), text);
+        }
+    }
 }

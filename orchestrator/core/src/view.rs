@@ -8,6 +8,7 @@ use crate::failure::Failure;
 use crate::ids::{AttemptId, Ms, RunId, WaitId};
 use crate::plan::RunPlan;
 use crate::state::{AttemptState, RunOutcome, RunState, StopReason};
+use crate::value::ApprovalOutcome;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -36,6 +37,8 @@ pub struct RunHead {
     pub calls: u32,
     /// Steps that are not answered.
     pub open_steps: u32,
+    /// Questions that its jobs have asked so far.
+    pub asks: u32,
     /// Last fence given to an attempt.
     pub fence: u64,
     /// How it ends, once decided.
@@ -148,6 +151,24 @@ impl Step {
     pub const fn is_open(&self) -> bool {
         self.completed_seq.is_none() && !self.forgotten
     }
+
+    /// What a job asks by it, where it is a question of one and no call of the flow.
+    #[must_use]
+    pub const fn ask(&self) -> Option<&Asked> {
+        match &self.kind {
+            StepKind::Approval(approval) => approval.ask.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// The call of the flow that it is, or belongs to.
+    #[must_use]
+    pub const fn call_of_flow(&self) -> u32 {
+        match self.ask() {
+            Some(ask) => ask.call,
+            None => self.call,
+        }
+    }
 }
 
 /// What kind of call a step is.
@@ -250,6 +271,44 @@ pub struct ApprovalStep {
     pub notify: Option<String>,
     /// What was decided so far, oldest first.
     pub votes: Vec<CastVote>,
+    /// The job that asks, where no flow does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ask: Option<Asked>,
+}
+
+/// A question of a job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asked {
+    /// Call number of the job.
+    pub call: u32,
+    /// The attempt that asks.
+    pub attempt: AttemptId,
+    /// Number of the question in the attempt's event log.
+    pub seq: u64,
+    /// Its answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<AskAnswer>,
+}
+
+/// The answer to a question of a job.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AskAnswer {
+    /// How it ended.
+    pub answered: ApprovalOutcome,
+    /// Who has decided, where somebody did.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub by: Vec<String>,
+    /// What the last of them said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+}
+
+impl AskAnswer {
+    /// Nobody waits for it any more.
+    #[must_use]
+    pub fn withdrawn(why: &str) -> Self {
+        Self { answered: ApprovalOutcome::Cancelled, by: Vec::new(), comment: Some(why.to_owned()) }
+    }
 }
 
 /// More people who are to be asked.
@@ -321,10 +380,79 @@ pub struct JobStep {
     /// When its host first said that the newest attempt lives, while it was not heard of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alive_since: Option<Ms>,
-    /// What an attempt may use.
+    /// Its questions that are open, by call number. While there is one, its time stands still.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asking: Vec<u32>,
+    /// Since when there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asking_since: Option<Ms>,
+    /// Questions that the newest attempt has asked.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub asked: u32,
+    /// Whether the newest attempt ended while its question was open: the next one is due when that is answered.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub parked: bool,
+    /// What the attempts of this life of the step have used, as their results say.
+    #[serde(default, skip_serializing_if = "Spent::is_nothing")]
+    pub spent: Spent,
+    /// Whether two machines have said that they run the newest attempt.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cloned: bool,
+    /// What all attempts of a life of the step may use.
     pub budget: Option<Budget>,
     /// How the newest attempt is bounded.
     pub limits: JobLimits,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde calls")]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+/// What coding agents have used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spent {
+    /// In millionths of a US dollar.
+    #[serde(default)]
+    pub usd_micros: u64,
+    /// Tokens in.
+    #[serde(default)]
+    pub input_tokens: u64,
+    /// Tokens out.
+    #[serde(default)]
+    pub output_tokens: u64,
+}
+
+impl Spent {
+    /// Whether it is nothing.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// What a job's result says that its agent has used; nothing where it says nothing.
+    #[must_use]
+    pub fn of_result(result: &serde_json::Value) -> Self {
+        let said = |field: &str| result.pointer("/agent/usage").and_then(|usage| usage.get(field)).and_then(serde_json::Value::as_u64);
+        let number = |field: &str| said(field).unwrap_or(0);
+        Self { usd_micros: number("usd_micros"), input_tokens: number("input_tokens"), output_tokens: number("output_tokens") }
+    }
+
+    /// Both together.
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        Self {
+            usd_micros: self.usd_micros.saturating_add(other.usd_micros),
+            input_tokens: self.input_tokens.saturating_add(other.input_tokens),
+            output_tokens: self.output_tokens.saturating_add(other.output_tokens),
+        }
+    }
+
+    /// Tokens in and out.
+    #[must_use]
+    pub const fn tokens(self) -> u64 {
+        self.input_tokens.saturating_add(self.output_tokens)
+    }
 }
 
 /// The time limits of a job, in milliseconds.

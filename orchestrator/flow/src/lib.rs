@@ -23,6 +23,7 @@ pub mod log;
 pub mod manifest;
 pub mod nesting;
 pub mod replay;
+pub mod size;
 pub mod testing;
 pub mod trigger;
 pub mod values;

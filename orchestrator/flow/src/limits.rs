@@ -40,6 +40,10 @@ pub const NAME_CHARS: usize = 64;
 pub const DESCRIPTION_CHARS: usize = 1_000;
 /// Arguments of a command.
 pub const COMMAND_ARGS: usize = 1_024;
+/// Tools that an agent is allowed, and roles that may answer it: more is a policy, and belongs into the agent's own configuration.
+pub const AGENT_TOOLS: usize = 128;
+/// Characters of the name of a model.
+pub const MODEL_CHARS: usize = 128;
 /// Variables of a job's environment.
 pub const ENV_VARS: usize = 256;
 /// Durable calls after which a run's log says that the bound comes near: 80 %.

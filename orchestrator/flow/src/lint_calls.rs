@@ -6,10 +6,17 @@ use starlark::syntax::AstModule;
 use starlark::syntax::ast::{ArgumentP, AstArgument, AstExpr, AstLiteral, AstStmt, BinOp, ExprP, StmtP};
 
 /// Durable calls that wait for somebody or something else, and so should say for how long.
-const LIMITED: [&str; 6] = ["job", "http", "wait", "wait_event", "approval", "child"];
+const LIMITED: [&str; 7] = ["job", "agent", "http", "wait", "wait_event", "approval", "child"];
 /// Calls whose arguments carry text away, with the arguments in which `secret(...)` may stand.
-const SECRETS: [(&str, &[&str]); 6] =
-    [("job", &["env", "stdin", "files"]), ("http", &["headers"]), ("wait", &[]), ("approval", &[]), ("child", &[]), ("artifact", &[])];
+const SECRETS: [(&str, &[&str]); 7] = [
+    ("job", &["env", "stdin", "files"]),
+    ("agent", &["env", "files"]),
+    ("http", &["headers"]),
+    ("wait", &[]),
+    ("approval", &[]),
+    ("child", &[]),
+    ("artifact", &[]),
+];
 /// Arguments in which `connection(...)` may stand.
 const CONNECTIONS: [&str; 3] = ["connection", "notify", "to"];
 
@@ -207,6 +214,8 @@ mod tests {
         for call in [
             "job('a', timeout = '1h', command = ['x', secret('k')])",
             "job('a', timeout = '1h', cwd = secret('k'))",
+            "agent('a', timeout = '1h', prompt = secret('k'))",
+            "agent('a', timeout = '1h', arguments = [secret('k')])",
             "job('a', timeout = '1h', env = {'K': connection('c')})",
             "http('a', timeout = '1h', json = {'k': [secret('k')]})",
             "approval('a', timeout = '1h', text = secret('k'))",

@@ -5,8 +5,10 @@ use super::limits::{MESSAGE_CHARS, RETRY_AFTER_S};
 use sortie_core::decide::{CallbackOutcome, Refusal, Reply};
 use sortie_core::ids::Ms;
 use sortie_core::state::{AttemptState, StopReason};
+use sortie_core::value::ApprovalOutcome;
 use sortie_core::view::PriorCallback;
 use sortie_keys::ProofSecret;
+use sortie_protocol::ask::{Answered, AskAnswer};
 use sortie_protocol::receipt::{CallbackAnswer, Outcome, Receipt, receipt_message};
 use sortie_store::StoreError;
 use sortie_store::model::Delivered;
@@ -20,6 +22,8 @@ pub(super) struct Taken {
     /// When it was committed; a repeat of the receipt has the same time.
     at: Option<Ms>,
     pub(super) message: Option<String>,
+    /// For a question: its answer, once there is one.
+    answer: Option<AskAnswer>,
 }
 
 impl Taken {
@@ -27,14 +31,22 @@ impl Taken {
     pub(super) fn of(delivered: Delivered) -> Result<Self, StoreError> {
         let at = Some(delivered.at);
         match delivered.reply {
-            Reply::Callback { outcome, first, stop, message } => Ok(Self { outcome, first, stop, at, message }),
+            Reply::Callback { outcome, first, stop, message, answer } => {
+                Ok(Self { outcome, first, stop, at, message, answer: answer.map(ask_answer) })
+            }
             other => Err(StoreError::Unusable(format!("a callback was answered with {other:?}"))),
         }
     }
 
     /// Not parseable, and nothing was changed.
     pub(super) const fn invalid(message: String) -> Self {
-        Self { outcome: CallbackOutcome::Invalid, first: None, stop: None, at: None, message: Some(message) }
+        Self { outcome: CallbackOutcome::Invalid, first: None, stop: None, at: None, message: Some(message), answer: None }
+    }
+
+    /// A question that cannot be put to anybody: whoever asks is told so at once.
+    pub(super) fn not_asked(why: String) -> Self {
+        let answer = AskAnswer { answered: Answered::Cancelled, by: Vec::new(), comment: Some(shorten(why.clone())) };
+        Self { answer: Some(answer), ..Self::invalid(why) }
     }
 
     /// With the wish that the job is ended.
@@ -45,19 +57,30 @@ impl Taken {
 
     /// An upload that is whole.
     pub(super) const fn kept() -> Self {
-        Self { outcome: CallbackOutcome::Accepted, first: None, stop: None, at: None, message: None }
+        Self { outcome: CallbackOutcome::Accepted, first: None, stop: None, at: None, message: None, answer: None }
     }
 
     /// For an attempt that is over; nothing was changed.
     pub(super) const fn late() -> Self {
-        Self { outcome: CallbackOutcome::Late, first: None, stop: None, at: None, message: None }
+        Self { outcome: CallbackOutcome::Late, first: None, stop: None, at: None, message: None, answer: None }
     }
 
     /// A sign of life that changed nothing.
     pub(super) fn alive(state: AttemptState, stop: Option<StopReason>) -> Self {
         let outcome = if state.is_over() { CallbackOutcome::Late } else { CallbackOutcome::Accepted };
-        Self { outcome, first: None, stop, at: None, message: None }
+        Self { outcome, first: None, stop, at: None, message: None, answer: None }
     }
+}
+
+/// The answer to a question on the wire.
+pub fn ask_answer(answer: sortie_core::view::AskAnswer) -> AskAnswer {
+    let answered = match answer.answered {
+        ApprovalOutcome::Approved => Answered::Approved,
+        ApprovalOutcome::Rejected => Answered::Rejected,
+        ApprovalOutcome::TimedOut => Answered::TimedOut,
+        ApprovalOutcome::Cancelled => Answered::Cancelled,
+    };
+    AskAnswer { answered, by: answer.by, comment: answer.comment }
 }
 
 /// The engine's outcome on the wire.
@@ -73,14 +96,14 @@ pub(super) const fn on_the_wire(outcome: CallbackOutcome) -> Outcome {
 
 /// The answer to an attempt: a receipt with the attempt's own secret. A repeat gets the receipt of the first.
 pub(super) fn signed(secret: &ProofSecret, id: String, digest: String, taken: Taken, now: Ms) -> CallbackResponse {
-    let Taken { outcome, first, stop, at, message } = taken;
+    let Taken { outcome, first, stop, at, message, answer } = taken;
     let stop = stop.map(|reason| reason.as_str().to_owned());
     let receipt = match first {
         Some(first) => {
             let outcome = CallbackOutcome::parse(&first.outcome).unwrap_or(outcome);
-            Receipt { id, digest: first.digest, outcome: on_the_wire(outcome), at_ms: first.at, stop, answer: None }
+            Receipt { id, digest: first.digest, outcome: on_the_wire(outcome), at_ms: first.at, stop, answer }
         }
-        None => Receipt { id, digest, outcome: on_the_wire(outcome), at_ms: at.unwrap_or(now), stop, answer: None },
+        None => Receipt { id, digest, outcome: on_the_wire(outcome), at_ms: at.unwrap_or(now), stop, answer },
     };
     let mac = secret.sign(&receipt_message(&receipt));
     let answer = CallbackAnswer { outcome: on_the_wire(outcome), receipt: Some(receipt), mac: Some(mac), message: message.map(shorten) };

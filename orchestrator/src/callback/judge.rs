@@ -31,10 +31,19 @@ pub(super) async fn said(driver: &Driver, run: &RunId, step: &Step, attempt: &At
 /// # Errors
 /// Where something cannot be kept now: the sender comes again.
 async fn judged(resources: &Resources, job: &JobSpec, from: &From<'_>, mut result: JobResult) -> Result<Said, StoreError> {
-    let failure = match failure(&result) {
+    // Only a job that drives an agent has one.
+    if job.agent.is_none() {
+        result.agent = None;
+    }
+    let parked = super::agent::is_parked(&result);
+    let failure = match failure(&result, job) {
         Ok(failure) => failure,
         Err(message) => return Ok(Said::Invalid(message)),
     };
+    // What it has left behind when it ended to wait is no result yet.
+    if parked {
+        (result.result, result.result_kept, result.result_error) = (None, None, None);
+    }
     if failure.is_none()
         && let Some(error) = &result.result_error
     {
@@ -52,6 +61,7 @@ async fn judged(resources: &Resources, job: &JobSpec, from: &From<'_>, mut resul
         Err(Fault::Store(error)) => return Err(error),
     };
     if failure.is_none()
+        && !parked
         && let Some(schema) = &job.result_schema
         && let Err(message) = schema::check(schema.clone(), document.clone().unwrap_or(Value::Null), "/data/result").await
     {
@@ -72,7 +82,7 @@ async fn judged(resources: &Resources, job: &JobSpec, from: &From<'_>, mut resul
             if artifacts.as_object().is_some_and(|artifacts| !artifacts.is_empty()) {
                 result["artifacts"] = artifacts;
             }
-            Ok(Said::Result(ResultSaid { result, failure, tree_gone }))
+            Ok(Said::Result(ResultSaid { result, failure, tree_gone, parked }))
         }
         Err(error) => Ok(Said::Invalid(format!("/data: {error}"))),
     }
@@ -82,7 +92,7 @@ async fn judged(resources: &Resources, job: &JobSpec, from: &From<'_>, mut resul
 ///
 /// # Errors
 /// Where the step's arguments cannot be read.
-async fn job(driver: &Driver, run: &RunId, step: &Step) -> Result<JobSpec, StoreError> {
+pub(super) async fn job(driver: &Driver, run: &RunId, step: &Step) -> Result<JobSpec, StoreError> {
     let event = driver.parts().store.event(run, step.spec_seq).await?;
     match event.map(|event| event.body) {
         Some(EventBody::StepScheduled { spec: CallSpec::Job(job), .. }) => Ok(job),
@@ -91,7 +101,10 @@ async fn job(driver: &Driver, run: &RunId, step: &Step) -> Result<JobSpec, Store
 }
 
 /// Why it counts as failed, if it does; `Err` where it contradicts itself.
-fn failure(result: &JobResult) -> Result<Option<Failure>, String> {
+fn failure(result: &JobResult, job: &JobSpec) -> Result<Option<Failure>, String> {
+    if let Some(judged) = super::agent::failure(result, job) {
+        return Ok(judged);
+    }
     let kind = match result.outcome {
         JobOutcome::Exited => match result.exit_code {
             Some(0) => return Ok(None),
@@ -104,6 +117,7 @@ fn failure(result: &JobResult) -> Result<Option<Failure>, String> {
         }
         JobOutcome::Oom => (FailureKind::Oom, "killed for want of memory"),
         JobOutcome::TimedOut => (FailureKind::TimedOut, "ended by the shim at its time limit"),
+        JobOutcome::Stopped if result.stop_reason.as_deref().is_some_and(is_limit) => (FailureKind::Limits, "ended by the shim"),
         JobOutcome::Stopped => (FailureKind::Cancelled, "ended by the shim because it was asked to"),
         JobOutcome::SpawnFailed => (FailureKind::Spawn, "could not be started"),
         JobOutcome::Lost => (FailureKind::Lost, "the supervisor died, and how the job ended is not known"),
@@ -118,7 +132,12 @@ fn failure(result: &JobResult) -> Result<Option<Failure>, String> {
     Ok(Some(Failure::new(kind, message)))
 }
 
-fn with_last_line(text: String, result: &JobResult) -> String {
+/// Whether a shim that ended a job for this reason did so for want of what its machine or its limits could not give it.
+fn is_limit(reason: &str) -> bool {
+    matches!(reason, "disk" | "disk_floor" | "processes" | "limits")
+}
+
+pub(super) fn with_last_line(text: String, result: &JobResult) -> String {
     match result.error_output.lines().rev().map(str::trim).find(|line| !line.is_empty()) {
         Some(line) => format!("{text}: {}", line.chars().take(LAST_LINE_CHARS).collect::<String>()),
         None => text,
@@ -158,10 +177,24 @@ mod tests {
         }
     }
 
+    fn plain() -> JobSpec {
+        JobSpec::new(sortie_core::call::HostSelector::Name("a".to_owned()), vec!["x".to_owned()])
+    }
+
+    #[test]
+    fn a_disk_that_runs_full_is_a_limit_and_no_cancel() {
+        let stopped = |reason: &str| JobResult { stop_reason: Some(reason.to_owned()), ..result(JobOutcome::Stopped, None) };
+        let kind = |reason| failure(&stopped(reason), &plain()).unwrap().unwrap().kind;
+        assert_eq!(
+            (kind("disk"), kind("disk_floor"), kind("cancelled")),
+            (FailureKind::Limits, FailureKind::Limits, FailureKind::Cancelled)
+        );
+    }
+
     #[test]
     fn every_outcome_has_its_kind() {
-        let kind = |outcome| failure(&result(outcome, None)).unwrap().unwrap().kind;
-        assert_eq!(failure(&result(JobOutcome::Exited, Some(0))).unwrap(), None);
+        let kind = |outcome| failure(&result(outcome, None), &plain()).unwrap().unwrap().kind;
+        assert_eq!(failure(&result(JobOutcome::Exited, Some(0)), &plain()).unwrap(), None);
         assert_eq!(kind(JobOutcome::Signalled), FailureKind::Signal);
         assert_eq!(kind(JobOutcome::Oom), FailureKind::Oom);
         assert_eq!(kind(JobOutcome::TimedOut), FailureKind::TimedOut);
@@ -169,12 +202,12 @@ mod tests {
         assert_eq!(kind(JobOutcome::SpawnFailed), FailureKind::Spawn);
         assert_eq!(kind(JobOutcome::Lost), FailureKind::Lost);
         assert_eq!(kind(JobOutcome::Interrupted), FailureKind::Interrupted);
-        assert!(failure(&result(JobOutcome::Exited, None)).is_err(), "an exit without a code is no result");
+        assert!(failure(&result(JobOutcome::Exited, None), &plain()).is_err(), "an exit without a code is no result");
     }
 
     #[test]
     fn a_failed_exit_quotes_the_last_line_that_says_something() {
-        let failed = failure(&result(JobOutcome::Exited, Some(3))).unwrap().unwrap();
+        let failed = failure(&result(JobOutcome::Exited, Some(3)), &plain()).unwrap().unwrap();
         assert_eq!((failed.kind, failed.message.as_str()), (FailureKind::Exit, "exit code 3: last words"));
     }
 }

@@ -6,6 +6,16 @@ pub const BEAT_BYTES: usize = 64 << 10;
 pub const SILENCE_LEAST_MS: u64 = 1_000;
 /// Largest answer to a plain wait, in bytes: as much as a job's result document, since every replay reads it again.
 pub const ANSWER_BYTES: usize = sortie_protocol::limits::RESULT_BYTES;
+/// Characters of the title of a question: one line of a list.
+pub const ASK_TITLE_CHARS: usize = 200;
+/// Characters of what a question says: more than a person reads before deciding, and room for a shortened tool call.
+pub const ASK_MESSAGE_CHARS: usize = 16_000;
+/// Roles that a question may name.
+pub const ASK_ROLES: usize = 16;
+/// Characters of a role, and of the name of a tool.
+pub const ASK_NAME_CHARS: usize = 200;
+/// Shortest time that a question is open, in milliseconds: nobody answers faster.
+pub const ASK_LEAST_MS: u64 = 1_000;
 /// Characters of a message that says what is wrong with a body: a pointer and a sentence.
 pub const MESSAGE_CHARS: usize = 1_000;
 /// Characters of the last line of error output that a failure quotes.

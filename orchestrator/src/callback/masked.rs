@@ -2,6 +2,7 @@
 //! kept as they came.
 
 use crate::vault::mask::Masker;
+use sortie_protocol::agent::{AgentReport, Denial};
 use sortie_protocol::artifact::Report;
 use sortie_protocol::callback::JobResult;
 
@@ -20,6 +21,18 @@ pub(super) fn result(masker: &Masker, result: JobResult) -> JobResult {
         message: text(result.message),
         progress: report(result.progress),
         checkpoint: report(result.checkpoint),
+        agent: result.agent.map(|agent| agent_report(masker, agent)),
         ..result
+    }
+}
+
+/// What an agent says is as little to be trusted with secrets as what any job prints.
+fn agent_report(masker: &Masker, report: AgentReport) -> AgentReport {
+    let denial = |Denial { tool, input }: Denial| Denial { tool: masker.text(&tool), input: masker.text(&input) };
+    AgentReport {
+        text: masker.text(&report.text),
+        error: report.error.map(|error| masker.text(&error)),
+        denials: report.denials.into_iter().map(denial).collect(),
+        ..report
     }
 }

@@ -3,8 +3,10 @@
 //! The order is fixed: size limit, URL signature, token, proof, parse, decide, commit, answer. The first half
 //! ([`admit`]) needs no body, so that nobody without URL and token makes the server hold one.
 
+mod agent;
 mod answer;
 pub mod artifact;
+mod ask;
 mod beat;
 mod files;
 mod judge;
@@ -19,6 +21,7 @@ mod wait;
 #[cfg(test)]
 mod tests;
 
+pub use answer::ask_answer;
 pub use kept::kept;
 pub use seen::{reported, seen};
 pub use verify::{Admitted, WebhookHeaders};
@@ -194,6 +197,14 @@ async fn take(driver: &Driver, post: Post) -> Result<answer::Taken, StoreError> 
             };
             beat::take(driver, post, data).await
         }
+        Ok(Content::Ask(asked)) => {
+            let masker = driver.masker_of(&post.run, &post.step).await?;
+            match ask::said(driver, &post.run, &post.step, &masker, post.event.seq, asked).await? {
+                Ok(said) => deliver(driver, post, said, &masker).await,
+                Err(Fault(message)) => Ok(answer::Taken::not_asked(message)),
+            }
+        }
+        Err(Fault(message)) if post.event.kind == CallbackKind::Ask => Ok(answer::Taken::not_asked(message)),
         Err(Fault(message)) if post.event.kind == CallbackKind::Result => {
             let masker = driver.masker_of(&post.run, &post.step).await?;
             let said = Said::Invalid(masker.text(&message));

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use sortie_core::limits::JSON_DEPTH;
+use sortie_protocol::ask::Ask;
 use sortie_protocol::callback::{CallbackKind, Heartbeat, JobResult, Started};
 
 /// What is wrong with a body, and where.
@@ -17,6 +18,7 @@ pub(super) struct Fault(pub(super) String);
 pub(super) enum Content {
     Started,
     Alive { data: Value },
+    Ask(Ask),
     Result(Box<JobResult>),
 }
 
@@ -52,7 +54,7 @@ pub(super) fn attempt(event: &EventName, attempt: &str, body: &[u8]) -> Result<C
             Content::Alive { data }
         }
         CallbackKind::Progress | CallbackKind::Checkpoint => Content::Alive { data: envelope::<Value>(event, attempt, body)? },
-        CallbackKind::Ask => return Err(Fault("/kind: questions are not taken".to_owned())),
+        CallbackKind::Ask => Content::Ask(envelope::<Ask>(event, attempt, body)?),
         CallbackKind::Result => Content::Result(Box::new(envelope::<JobResult>(event, attempt, body)?)),
     })
 }

@@ -155,6 +155,7 @@ impl Driver {
         }
         let call = match &event.body {
             EventBody::StepScheduled { call, .. }
+            | EventBody::AskOpened { call, .. }
             | EventBody::ApprovalReminded { call, .. }
             | EventBody::ApprovalEscalated { call, .. } => *call,
             other => return Err(NotDone::Never(format!("{} is no event of an approval", other.kind()))),

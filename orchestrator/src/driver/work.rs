@@ -148,6 +148,7 @@ impl Driver {
             Work::Stop(id) => self.stop_job(&claim, id).await,
             Work::Probe(id) => self.probe(&claim, id).await,
             Work::Ack(id) => self.acknowledge(&claim, id).await,
+            Work::Answer { attempt, seq } => self.tell_answer(&claim, attempt, *seq).await,
             Work::Timer(timer) => self.timer(&claim, timer).await,
             Work::Start => self.admit(&claim).await,
             Work::MakeRoom => self.make_room(&claim).await,

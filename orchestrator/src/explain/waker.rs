@@ -62,7 +62,14 @@ fn slot(facts: &Facts<'_>) -> Option<Waker> {
 
 /// Whether work moves the run on, instead of telling somebody about it.
 const fn moves(work: &Work) -> bool {
-    !matches!(work, Work::Notify { .. } | Work::Ack(_) | Work::Report | Work::Timer(Timer::Overdue | Timer::Remind(_) | Timer::Escalate(_)))
+    !matches!(
+        work,
+        Work::Notify { .. }
+            | Work::Ack(_)
+            | Work::Answer { .. }
+            | Work::Report
+            | Work::Timer(Timer::Overdue | Timer::Remind(_) | Timer::Escalate(_))
+    )
 }
 
 fn of_work(facts: &Facts<'_>, claim: &Claim) -> Waker {
@@ -74,6 +81,9 @@ fn of_work(facts: &Facts<'_>, claim: &Claim) -> Waker {
         Work::Stop(id) => ("stop", Some(id.to_string()), "the host is asked to end the job".to_owned()),
         Work::Probe(id) => ("probe", Some(id.to_string()), "the host is asked about the job".to_owned()),
         Work::Ack(id) => ("ack", Some(id.to_string()), "the host is told that the result is committed".to_owned()),
+        Work::Answer { attempt, .. } => {
+            ("answer", Some(attempt.to_string()), "the host is told the answer to the job's question, unless it asks before".to_owned())
+        }
         Work::Start => ("start", None, "it is let in, if there is room".to_owned()),
         Work::MakeRoom => ("make_room", None, "the runs that it displaces are cancelled".to_owned()),
         Work::Try(call) => ("try", Some(step(*call)), format!("the next try of `{}` is made", step(*call))),

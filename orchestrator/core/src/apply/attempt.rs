@@ -6,7 +6,8 @@ use crate::event::{Event, EventBody};
 use crate::failure::{Failure, FailureKind};
 use crate::ids::AttemptId;
 use crate::state::{AttemptState, IllegalTransition};
-use crate::view::{Attempt, View};
+use crate::view::{Attempt, Spent, View};
+use serde_json::Value;
 
 pub(super) fn on_attempt(view: &mut View, event: &Event) -> Result<(), IllegalTransition> {
     if let EventBody::AttemptScheduled { attempt, call, number, fence } = &event.body {
@@ -39,18 +40,32 @@ pub(super) fn on_attempt(view: &mut View, event: &Event) -> Result<(), IllegalTr
             job_mut(view, call)?.alive_since = Some(event.at);
         }
         EventBody::AttemptSuspect { attempt, .. } => move_to(row_mut(view, attempt)?, AttemptState::Suspect)?,
-        EventBody::AttemptResult { attempt, digest, failure, .. } => {
+        EventBody::AttemptResult { attempt, digest, result, failure, parked, .. } => {
             let row = row_mut(view, attempt)?;
             row.state = row.state.to(result_state(failure.as_ref()))?;
             row.result_digest = Some(digest.clone());
+            let (call, fence) = (row.call, row.fence);
+            spent(view, call, fence, result);
+            if *parked {
+                let job = job_mut(view, call)?;
+                job.parked = true;
+                // An attempt that waits for people is none that failed.
+                job.used = job.used.saturating_sub(1);
+            }
         }
-        EventBody::ResultAdopted { attempt, digest, failure, .. } => {
+        EventBody::AttemptCloned { attempt, .. } => {
+            let call = row_mut(view, attempt)?.call;
+            job_mut(view, call)?.cloned = true;
+        }
+        EventBody::ResultAdopted { attempt, digest, result, failure, .. } => {
             let row = row_mut(view, attempt)?;
             // One that was ended early stays so: that its result is used does not change what is known of its process.
             if matches!(row.state, AttemptState::Lost | AttemptState::Interrupted) {
                 row.state = row.state.to(result_state(failure.as_ref()))?;
             }
             row.result_digest = Some(digest.clone());
+            let (call, fence) = (row.call, row.fence);
+            spent(view, call, fence, result);
         }
         EventBody::AttemptFailed { attempt, failure } => move_to(row_mut(view, attempt)?, end_state(failure))?,
         EventBody::AttemptStopping { attempt, reason } => {
@@ -72,6 +87,15 @@ pub(super) fn on_attempt(view: &mut View, event: &Event) -> Result<(), IllegalTr
         _ => return Err(MISSING),
     }
     Ok(())
+}
+
+/// What an attempt of the step's present life has used counts for all of that life.
+fn spent(view: &mut View, call: u32, fence: u64, result: &Value) {
+    if let Ok(job) = job_mut(view, call)
+        && fence > job.base_fence
+    {
+        job.spent = job.spent.plus(Spent::of_result(result));
+    }
 }
 
 fn row_mut<'a>(view: &'a mut View, id: &AttemptId) -> Result<&'a mut Attempt, IllegalTransition> {
@@ -96,6 +120,9 @@ fn attempt_scheduled(
     job.retry_at = None;
     job.behind = behind;
     job.alive_since = None;
+    job.asked = 0;
+    job.parked = false;
+    job.cloned = false;
     let run = view.run.as_mut().ok_or(MISSING)?;
     if fence <= run.fence {
         return Err(IllegalTransition { what: "fence", from: "one", to: "a lower one" });

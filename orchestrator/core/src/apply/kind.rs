@@ -7,7 +7,7 @@ use crate::failure::FailureKind;
 use crate::ids::{Ms, RunId, WaitId};
 use crate::limits;
 use crate::state::IllegalTransition;
-use crate::view::{ApprovalStep, Escalating, JobLimits, JobStep, RunHead, StepKind, Tries};
+use crate::view::{ApprovalStep, Escalating, JobLimits, JobStep, RunHead, Spent, StepKind, Tries};
 
 /// The state of a step that this event schedules.
 pub(super) fn opened(
@@ -40,6 +40,12 @@ pub(super) fn reopened(kind: &mut StepKind, run: &RunHead, event: &Event, call: 
             job.since = event.at;
             job.base_fence = run.fence;
             job.alive_since = None;
+            job.asking.clear();
+            job.asking_since = None;
+            job.asked = 0;
+            job.parked = false;
+            job.spent = Spent::default();
+            job.cloned = false;
         }
         StepKind::Http(of) | StepKind::Artifact(of) => *of = tries(event, of.retry.clone()),
         StepKind::Approval(approval) => {
@@ -71,6 +77,12 @@ fn job(run: &RunHead, event: &Event, spec: &JobSpec) -> JobStep {
         base_fence: run.fence,
         behind: Vec::new(),
         alive_since: None,
+        asking: Vec::new(),
+        asking_since: None,
+        asked: 0,
+        parked: false,
+        spent: Spent::default(),
+        cloned: false,
         budget: spec.budget.clone(),
         limits: JobLimits {
             heartbeat_ms: spec.heartbeat_ms,
@@ -96,7 +108,7 @@ fn keeping() -> RetryPolicy {
     }
 }
 
-fn approval(event: &Event, spec: &ApprovalSpec, id: WaitId) -> ApprovalStep {
+pub(super) fn approval(event: &Event, spec: &ApprovalSpec, id: WaitId) -> ApprovalStep {
     ApprovalStep {
         id,
         revision: event.seq,
@@ -113,6 +125,7 @@ fn approval(event: &Event, spec: &ApprovalSpec, id: WaitId) -> ApprovalStep {
         }),
         notify: spec.notify.clone(),
         votes: Vec::new(),
+        ask: None,
     }
 }
 

@@ -1,5 +1,6 @@
 //! The fold: `apply(view, event)`. The only place where rows change; deciding and replaying both go through it.
 
+mod ask;
 mod attempt;
 mod kind;
 mod outside;
@@ -57,6 +58,7 @@ pub fn apply(view: &mut View, event: &Event) -> Result<(), IllegalTransition> {
             view.steps.get_mut(call).ok_or(MISSING)?.kept += 1;
             Ok(())
         }
+        EventBody::AskOpened { .. } | EventBody::AskClosed { .. } => ask::on_ask(view, event),
         EventBody::CancelRequested { .. } | EventBody::RunOverdue {} | EventBody::NoticeSent { .. } | EventBody::NoticeFailed { .. } => {
             Ok(())
         }

@@ -27,14 +27,14 @@ pub(super) fn on_reset(view: &mut View, event: &Event, keep: u32, reopen: &[u32]
     run.failure = None;
     // The flow is evaluated from the top, and says again what it has said.
     run.logged = 0;
-    for step in view.steps.values_mut().filter(|step| step.call > keep) {
+    for step in view.steps.values_mut().filter(|step| step.call_of_flow() > keep) {
         step.forgotten = true;
     }
     for call in reopen {
         let step = view.steps.get_mut(call).filter(|step| !step.forgotten && !step.is_open()).ok_or(MISSING)?;
         open_anew(step, run, event);
     }
-    let open = view.steps.values().filter(|step| step.is_open()).count();
+    let open = view.steps.values().filter(|step| step.is_open() && step.ask().is_none()).count();
     run.open_steps = u32::try_from(open).map_err(|_| GAP)?;
     Ok(())
 }

@@ -23,6 +23,7 @@ pub(super) fn created(view: &mut View, event: &Event) -> Result<(), IllegalTrans
         plan: plan.clone(),
         calls: 0,
         open_steps: 0,
+        asks: 0,
         fence: 0,
         ending: None,
         ending_seq: None,

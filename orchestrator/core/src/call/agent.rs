@@ -1,5 +1,7 @@
 //! `agent`: a job that knows a coding agent; and where any job works and what holds it.
 
+use super::people::ApprovalSpec;
+use crate::limits;
 use serde::{Deserialize, Serialize};
 
 /// What a coding agent is to do, beside what every job has. The command of such a job is empty, but for `command` agents.
@@ -115,4 +117,25 @@ pub struct AskSpec {
     /// Tool that waits for permission, and the SHA-256 of its input, hex.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tool: Option<(String, String)>,
+}
+
+impl AskSpec {
+    /// The approval that it becomes: one person of those who may answer decides.
+    #[must_use]
+    pub fn approval(&self) -> ApprovalSpec {
+        let tool = self.tool.as_ref().map(|(name, digest)| format!("Tool: {name}\nSHA-256 of its input: {digest}"));
+        let parts = [Some(self.message.clone()).filter(|text| !text.is_empty()), tool];
+        ApprovalSpec {
+            title: self.title.clone(),
+            text: parts.into_iter().flatten().collect::<Vec<_>>().join("\n\n"),
+            show: Vec::new(),
+            approvers: self.approvers.clone(),
+            quorum: 1,
+            comment_required: false,
+            remind_ms: Some(limits::ASK_REMIND_MS),
+            escalate: None,
+            notify: None,
+            timeout_ms: self.timeout_ms,
+        }
+    }
 }

@@ -56,6 +56,9 @@ pub(super) fn vote(draft: &mut Draft, call: u32, vote: &Vote) -> Result<(), Refu
         Decision::Approve if approvals >= usize::try_from(approval.quorum.max(1)).unwrap_or(usize::MAX) => ApprovalOutcome::Approved,
         Decision::Approve => return Ok(()),
     };
+    if approval.ask.is_some() {
+        return super::ask::close(draft, call, outcome);
+    }
     let value = value::approval(outcome, &approval.votes, None);
     draft.complete(call, value, None)
 }
@@ -129,7 +132,7 @@ fn remind_later(draft: &mut Draft, call: u32, approval: &ApprovalStep) -> Result
     Ok(())
 }
 
-fn of(draft: &Draft, call: u32) -> Result<&ApprovalStep, Refusal> {
+pub(super) fn of(draft: &Draft, call: u32) -> Result<&ApprovalStep, Refusal> {
     match &draft.step(call)?.kind {
         StepKind::Approval(approval) => Ok(approval),
         _ => Err(Refusal::NotFound),

@@ -28,7 +28,8 @@ pub(super) fn attempt(draft: &mut Draft, id: &AttemptId, facts: &CallbackFacts, 
             acknowledge(draft, id, facts);
         }
         if prior.digest == facts.digest {
-            return repeated(draft, prior);
+            repeated(draft, prior)?;
+            return if let Said::Asked { seq, .. } = said { super::ask::repeated(draft, id, facts, *seq) } else { Ok(()) };
         }
         // What was taken since, by adoption, is what the sender says: nothing contradicts it.
         if draft.attempt(id)?.result_digest.as_deref() == Some(facts.digest.as_str()) {
@@ -42,7 +43,7 @@ pub(super) fn attempt(draft: &mut Draft, id: &AttemptId, facts: &CallbackFacts, 
     match said {
         Said::Started | Said::Alive => alive(draft, id, facts, said),
         Said::Invalid(message) => invalid(draft, id, facts, message),
-        Said::Asked { .. } => invalid(draft, id, facts, "questions are not taken"),
+        Said::Asked { seq, ask } => super::ask::asked(draft, id, facts, *seq, ask),
         Said::Result(said) => result(draft, id, facts, said),
     }
 }
@@ -51,11 +52,11 @@ pub(super) fn attempt(draft: &mut Draft, id: &AttemptId, facts: &CallbackFacts, 
 fn repeated(draft: &mut Draft, prior: PriorCallback) -> Result<(), Refusal> {
     let outcome = CallbackOutcome::parse(&prior.outcome).filter(|outcome| *outcome != CallbackOutcome::Accepted);
     let outcome = outcome.unwrap_or(CallbackOutcome::Duplicate);
-    draft.reply = Reply::Callback { outcome, first: Some(prior), stop: None, message: None };
+    draft.reply = Reply::Callback { outcome, first: Some(prior), stop: None, message: None, answer: None };
     Ok(())
 }
 
-fn alive(draft: &mut Draft, id: &AttemptId, facts: &CallbackFacts, said: &Said) -> Result<(), Refusal> {
+pub(super) fn alive(draft: &mut Draft, id: &AttemptId, facts: &CallbackFacts, said: &Said) -> Result<(), Refusal> {
     let attempt = draft.attempt(id)?;
     let (call, state, stopping) = (attempt.call, attempt.state, attempt.stopping);
     match state {
@@ -77,7 +78,7 @@ fn alive(draft: &mut Draft, id: &AttemptId, facts: &CallbackFacts, said: &Said) 
         draft.remember(id.as_str(), facts.id.clone(), &facts.digest, outcome, false);
     }
     let stop = if state == AttemptState::Stopping { stopping } else { None };
-    draft.reply = Reply::Callback { outcome, first: None, stop, message: None };
+    draft.reply = Reply::Callback { outcome, first: None, stop, message: None, answer: None };
     Ok(())
 }
 
@@ -97,6 +98,7 @@ fn invalid(draft: &mut Draft, id: &AttemptId, facts: &CallbackFacts, message: &s
         let failure = Failure::new(FailureKind::Rejected, message);
         draft.emit(EventBody::AttemptFailed { attempt: id.clone(), failure: failure.clone() })?;
         draft.quiet(id);
+        draft.withdraw(id)?;
         draft.after_failure(id, None, &failure, None)?;
     }
     Ok(())
@@ -144,13 +146,13 @@ fn accept(draft: &mut Draft, id: &AttemptId, facts: &CallbackFacts, said: &Resul
     let call = draft.attempt(id)?.call;
     let newest = draft.job(call)?.attempt.clone();
     let (digest, via) = (facts.digest.clone(), facts.via.to_owned());
-    draft.emit(EventBody::AttemptResult {
-        attempt: id.clone(),
-        digest,
-        via,
-        result: said.result.clone(),
-        failure: said.failure.clone(),
-    })?;
+    // One that waits for people and has asked nobody would wait for ever.
+    let asked = newest.as_ref() == Some(id) && draft.job(call)?.asked > 0;
+    let parked = said.parked && said.failure.is_none() && asked;
+    let unasked = || Failure::new(FailureKind::AgentError, "it says that it waits for an answer, and has asked nothing");
+    let failure = said.failure.clone().or_else(|| (said.parked && !parked).then(unasked));
+    let (result, why) = (said.result.clone(), failure.clone());
+    draft.emit(EventBody::AttemptResult { attempt: id.clone(), digest, via, result, failure: why, parked })?;
     draft.remember(id.as_str(), facts.id.clone(), &facts.digest, CallbackOutcome::Accepted, false);
     draft.answer(CallbackOutcome::Accepted, None);
     draft.quiet(id);
@@ -161,7 +163,11 @@ fn accept(draft: &mut Draft, id: &AttemptId, facts: &CallbackFacts, said: &Resul
         draft.emit(EventBody::AttemptStopped { attempt: newer.clone(), evidence: "it was never launched".to_owned() })?;
         draft.drop_work(Work::Launch(newer));
     }
-    match &said.failure {
+    if parked {
+        return super::ask::parked(draft, call);
+    }
+    draft.withdraw(id)?;
+    match &failure {
         None => draft.complete_job(id, Some(&said.result), None, None),
         Some(failure) => {
             let leftovers = if said.tree_gone { None } else { Some(false) };

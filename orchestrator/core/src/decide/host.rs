@@ -71,12 +71,17 @@ pub(super) fn probed(draft: &mut Draft, id: &AttemptId, verdict: &Result<Verdict
     };
     draft.emit(EventBody::AttemptFailed { attempt: id.clone(), failure: failure.clone() })?;
     draft.quiet(id);
+    draft.withdraw(id)?;
     draft.after_failure(id, None, &failure, None)
 }
 
 /// A live tree is adopted, and ended if it is still silent past its limit (F034, F109).
 fn alive(draft: &mut Draft, id: &AttemptId) -> Result<(), Refusal> {
     let job = draft.job(draft.attempt(id)?.call)?;
+    // While it waits for people, its time stands still.
+    if !job.asking.is_empty() {
+        return again(draft, id);
+    }
     let limit = super::timer::patience_ms(job.limits.heartbeat_ms).max(limits::STALLED_MS);
     match job.alive_since {
         None => draft.emit(EventBody::AttemptAlive { attempt: id.clone() })?,
@@ -88,11 +93,28 @@ fn alive(draft: &mut Draft, id: &AttemptId) -> Result<(), Refusal> {
 
 /// An attempt is to be ended early, as whoever watches it says. One that is over, or being ended, stays as it is.
 pub(super) fn stop(draft: &mut Draft, id: &AttemptId, reason: StopReason) -> Result<(), Refusal> {
-    if !draft.attempt(id)?.state.is_on_host() || !draft.answers(id)? {
+    let asks = reason == StopReason::Silent && !draft.job(draft.attempt(id)?.call).is_ok_and(|job| job.asking.is_empty());
+    if !draft.attempt(id)?.state.is_on_host() || !draft.answers(id)? || asks {
         draft.reply = Reply::Nothing;
         return Ok(());
     }
     draft.stop_attempt(id, reason)
+}
+
+/// Two machines say that they run an attempt (F100). That is recorded once; the first is believed.
+pub(super) fn cloned(draft: &mut Draft, id: &AttemptId, boot_id: &str, other_boot_id: &str, other_instance: &str) -> Result<(), Refusal> {
+    let row = draft.attempt(id)?;
+    let newest = draft.job(row.call).is_ok_and(|job| job.attempt.as_ref() == Some(id) && !job.cloned);
+    if row.state.is_over() || !newest {
+        draft.reply = Reply::Nothing;
+        return Ok(());
+    }
+    draft.emit(EventBody::AttemptCloned {
+        attempt: id.clone(),
+        boot_id: boot_id.to_owned(),
+        other_boot_id: other_boot_id.to_owned(),
+        other_instance: other_instance.to_owned(),
+    })
 }
 
 fn again(draft: &mut Draft, id: &AttemptId) -> Result<(), Refusal> {

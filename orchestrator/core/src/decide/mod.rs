@@ -4,6 +4,7 @@ mod admission;
 mod adopt;
 mod advance;
 mod approval;
+mod ask;
 mod callback;
 mod cancel;
 mod child;
@@ -28,7 +29,7 @@ use crate::event::Event;
 use crate::ids::{Ms, RunId};
 use crate::input::{Input, InputBody};
 use crate::state::{IllegalTransition, StopReason};
-use crate::view::{Attempt, PriorCallback, View};
+use crate::view::{AskAnswer, Attempt, PriorCallback, View};
 use draft::Draft;
 
 /// What was decided. All of it is committed in one transaction, or none.
@@ -118,6 +119,8 @@ pub enum Reply {
         stop: Option<StopReason>,
         /// For people.
         message: Option<String>,
+        /// For a question of a job: its answer, once there is one.
+        answer: Option<AskAnswer>,
     },
     /// The launch may be sent, with exactly what this attempt was handed.
     Launch(Box<Attempt>),
@@ -199,6 +202,9 @@ pub fn decide(view: View, input: &Input) -> Result<Decided, Refusal> {
         InputBody::Vote { call, vote } => approval::vote(&mut draft, *call, vote)?,
         InputBody::AnswerWait { call, digest, answer, actor } => callback::answer_wait(&mut draft, *call, digest, answer, actor)?,
         InputBody::StopAttempt { attempt, reason } => host::stop(&mut draft, attempt, *reason)?,
+        InputBody::Cloned { attempt, boot_id, other_boot_id, other_instance } => {
+            host::cloned(&mut draft, attempt, boot_id, other_boot_id, other_instance)?
+        }
         InputBody::NoticeEnded { what, about, to, result } => notice::ended(&mut draft, *what, *about, to, result)?,
     }
     Ok(draft.finish())

@@ -52,7 +52,7 @@ impl Anew {
     /// Keep what was scheduled before this step was answered: none of it can depend on the answer.
     pub(super) fn of_failed(draft: &Draft, call: u32) -> Result<Option<Self>, Refusal> {
         let Some(answered) = draft.step(call)?.completed_seq else { return Ok(None) };
-        let before = draft.view.steps.values().filter(|step| !step.forgotten && step.spec_seq < answered);
+        let before = draft.view.steps.values().filter(|step| !step.forgotten && step.spec_seq < answered && step.ask().is_none());
         let keep = before.map(|step| step.call).max().unwrap_or(call).min(last_of_body(draft)?);
         let mut reopen = cut_off(draft, keep)?;
         if !reopen.contains(&call) {
@@ -92,8 +92,13 @@ impl Anew {
 
     /// Do it. `answered` is opened anew by somebody who has its answer: nothing is begun for it.
     pub(super) fn begin(self, draft: &mut Draft, operator: &Operator, answered: Option<u32>) -> Result<(), Refusal> {
-        let forgotten: Vec<u32> =
-            draft.view.steps.values().filter(|step| step.call > self.keep && step.is_open()).map(|s| s.call).collect();
+        let forgotten: Vec<u32> = draft
+            .view
+            .steps
+            .values()
+            .filter(|step| step.call > self.keep && step.is_open() && step.ask().is_none())
+            .map(|s| s.call)
+            .collect();
         for call in forgotten {
             forget(draft, call)?;
         }
@@ -133,6 +138,7 @@ fn cut_off(draft: &Draft, keep: u32) -> Result<Vec<u32>, Refusal> {
 
 /// Nothing more is done for an open step that is about to be forgotten, and its job is ended on its host.
 fn forget(draft: &mut Draft, call: u32) -> Result<(), Refusal> {
+    draft.withdraw_all(call)?;
     draft.clear_step(call)?;
     if let StepKind::Job(job) = &draft.step(call)?.kind
         && let Some(id) = job.attempt.clone()

@@ -64,6 +64,7 @@ impl Draft {
             match &self.step(call)?.kind {
                 StepKind::Job(job) => match (job.retry_at, job.attempt.clone()) {
                     (Some(due_at), _) => self.put(Work::Timer(Timer::Retry(call)), due_at),
+                    (None, Some(_)) if job.parked => super::ask::go_on(self, call)?,
                     (None, Some(id)) => self.launch_if_ready(call, &id),
                     (None, None) => {}
                 },

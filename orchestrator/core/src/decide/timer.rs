@@ -61,6 +61,8 @@ fn step(draft: &mut Draft, call: u32) -> Result<(), Refusal> {
         return early(draft, Timer::Step(call), step.deadline_at);
     }
     match &step.kind {
+        // Its time stands still while people are asked, and the timer is put again when they have answered.
+        StepKind::Job(job) if !job.asking.is_empty() => nothing(draft),
         StepKind::Sleep {} => draft.complete(call, Value::Null, None),
         StepKind::Wait { .. } => {
             let failure = Failure::new(FailureKind::TimedOut, "nobody answered in time");

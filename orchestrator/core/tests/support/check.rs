@@ -68,17 +68,38 @@ impl Audit {
         assert_eq!(head.folded(), *folded, "I17: the head differs from its journal");
         assert_eq!(view.steps, self.folded.steps, "I17: the steps differ from the journal");
         assert_eq!(view.attempts, self.folded.attempts, "I17: the attempts differ from the journal");
-        let open = view.steps.values().filter(|step| step.is_open()).count();
+        let open = view.steps.values().filter(|step| step.is_open() && step.ask().is_none()).count();
         assert_eq!(open, usize::try_from(head.open_steps).expect("few"), "open steps are counted wrong");
         for row in view.attempts.values().filter(|row| !view.steps[&row.call].is_open()) {
             assert!(row.state.is_over() || row.state == AttemptState::Stopping, "{} of a closed step is {:?}", row.id, row.state);
         }
+        questions(view);
         let wakers = Wakers { head, view, due };
         wakers.of_run();
         view.steps.values().filter(|step| step.is_open()).for_each(|step| wakers.of_step(step));
         for row in view.attempts.values().filter(|row| row.state == AttemptState::Stopping) {
             wakers.need(&Work::Stop(row.id.clone()), "promise 7: a job that is to be ended is not asked about");
         }
+    }
+}
+
+/// A question is open only while its job is, and its attempt either lives or has ended to wait for it.
+fn questions(view: &View) {
+    for step in view.steps.values() {
+        if let StepKind::Job(job) = &step.kind
+            && !step.forgotten
+        {
+            let open = view.steps.values().filter(|other| other.is_open() && other.ask().is_some_and(|ask| ask.call == step.call));
+            let open: Vec<u32> = open.map(|other| other.call).collect();
+            assert_eq!(job.asking, open, "the open questions of call {} are counted wrong", step.call);
+            assert_eq!(job.asking_since.is_some(), !open.is_empty(), "the clock of call {}", step.call);
+            assert!(step.is_open() || open.is_empty(), "call {} is answered, and its questions {open:?} are open", step.call);
+        }
+        let Some(ask) = step.ask().filter(|_| step.is_open()) else { continue };
+        let StepKind::Job(job) = &view.steps[&ask.call].kind else { panic!("a question of call {}, which is no job", ask.call) };
+        let alive = view.attempts[&ask.attempt].state.is_on_host();
+        let newest = job.attempt.as_ref() == Some(&ask.attempt);
+        assert!(newest && (alive || job.parked), "the question {} of an attempt that is over is open", step.call);
     }
 }
 
@@ -141,7 +162,10 @@ impl Wakers<'_> {
         }
         let ending = self.head.state == RunState::Ending && !self.head.in_exit();
         assert!(!ending, "a run is ending and {:?} is not being ended", row.state);
-        self.of_deadline(step);
+        // While it asks, its time stands still: the question's own time limit wakes it.
+        if job.asking.is_empty() {
+            self.of_deadline(step);
+        }
         let held = matches!(self.head.state, RunState::Paused | RunState::Parked);
         let waker = match row.state {
             // Whoever lets the run go on puts these again.
@@ -152,6 +176,10 @@ impl Wakers<'_> {
             AttemptState::Launched => Work::Timer(Timer::Started(id)),
             AttemptState::Running => Work::Timer(Timer::Heartbeat(id)),
             AttemptState::Suspect => Work::Probe(id),
+            _ if job.parked => {
+                assert!(!job.asking.is_empty(), "it waits for an answer, and all are there");
+                return;
+            }
             _ => {
                 assert!(job.retry_at.is_some(), "an open job whose attempt is {:?}, and no retry", row.state);
                 Work::Timer(Timer::Retry(step.call))

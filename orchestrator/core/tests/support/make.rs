@@ -1,7 +1,7 @@
 //! Inputs, made short.
 
 use serde_json::{Value, json};
-use sortie_core::call::{CallSpec, HostSelector, JobSpec, RetryPolicy, WaitSpec};
+use sortie_core::call::{AskSpec, CallSpec, HostSelector, JobSpec, RetryPolicy, WaitSpec};
 use sortie_core::decide::{CallbackOutcome, Reply};
 use sortie_core::failure::{Failure, FailureKind};
 use sortie_core::ids::{Entropy, Ms, RunId};
@@ -29,6 +29,11 @@ pub fn job(attempts: u32, on: &[FailureKind], timeout_ms: u64) -> CallSpec {
         retry: RetryPolicy { attempts, backoff_ms: 4_000, max_backoff_ms: 60_000, total_ms: None, on: on.to_vec() },
         ..JobSpec::new(HostSelector::Name("vm".to_owned()), vec!["true".to_owned()])
     })
+}
+
+/// A question that is open for so long.
+pub fn ask(timeout_ms: u64) -> AskSpec {
+    AskSpec { title: "May I?".to_owned(), message: String::new(), approvers: Vec::new(), timeout_ms, tool: None }
 }
 
 pub fn wait(timeout_ms: u64) -> CallSpec {
@@ -64,7 +69,7 @@ pub fn facts(id: &str, digest: &str, via: &'static str) -> CallbackFacts {
 pub fn result(exit: i64) -> ResultSaid {
     let kind = if exit == 2 { FailureKind::Interrupted } else { FailureKind::Exit };
     let failure = (exit != 0).then(|| failure(kind));
-    ResultSaid { result: json!({ "exit_code": exit }), failure, tree_gone: true }
+    ResultSaid { result: json!({ "exit_code": exit }), failure, tree_gone: true, parked: false }
 }
 
 pub fn said_result(exit: i64) -> Said {

@@ -205,6 +205,10 @@ impl World {
                 view.last_seen = self.last_seen.get(attempt).copied();
                 view.host_open = self.host_open;
                 view.prior = callback.as_ref().and_then(|id| self.prior(attempt.as_str(), id));
+                // The question that is asked again.
+                let again = self.view.steps.values().filter(|_| view.prior.is_some());
+                let asked = again.filter(|step| step.ask().is_some_and(|ask| ask.attempt == *attempt));
+                view.steps.extend(asked.map(|step| (step.call, step.clone())));
             }
             Scope::Wait { wait, callback } => {
                 let found = self.view.steps.values().find(|step| matches!(&step.kind, StepKind::Wait { wait: other } if other == wait));
@@ -230,7 +234,12 @@ impl World {
     fn add_step(&self, view: &mut View, call: u32) {
         let Some(step) = self.view.steps.get(&call) else { return };
         view.steps.insert(call, step.clone());
+        if let Some(ask) = step.ask() {
+            view.attempts.extend(self.view.attempts.get(&ask.attempt).map(by_id));
+            return self.add_step(view, ask.call);
+        }
         if let StepKind::Job(job) = &step.kind {
+            view.steps.extend(job.asking.iter().filter_map(|call| self.view.steps.get(call)).map(|step| (step.call, step.clone())));
             view.attempts.extend(job.attempt.as_ref().and_then(|id| self.view.attempts.get(id)).map(by_id));
         }
     }

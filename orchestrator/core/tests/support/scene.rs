@@ -8,9 +8,10 @@ use sortie_core::effect::{Timer, Work};
 use sortie_core::event::EventBody;
 use sortie_core::failure::FailureKind;
 use sortie_core::ids::AttemptId;
-use sortie_core::input::{InputBody, LaunchOutcome, Operator, Said, Scope, Stopped, Verdict};
+use sortie_core::input::{InputBody, LaunchOutcome, Operator, Said, Scope, Stopped, Verdict, Vote};
 use sortie_core::plan::RunPlan;
 use sortie_core::state::{AttemptState, RunState};
+use sortie_core::view::{Decision, StepKind};
 
 /// The run's deadline in these tests, in milliseconds: an hour.
 pub const DEADLINE_MS: u64 = 3_600_000;
@@ -202,6 +203,41 @@ impl Scene {
         let scope = Scope::Attempt { attempt: id.clone(), callback: Some(message.clone()) };
         let callback = make::facts(&message, digest, via);
         self.world.deliver(&scope, InputBody::AttemptCallback { attempt: id.clone(), callback, said }, None).expect("answered")
+    }
+
+    /// The newest attempt asks people, with this number in its event log.
+    pub fn ask(&mut self, seq: u64, timeout_ms: u64) -> Reply {
+        let id = self.id();
+        self.ask_of(&id, seq, timeout_ms, "callback")
+    }
+
+    pub fn ask_of(&mut self, id: &AttemptId, seq: u64, timeout_ms: u64, via: &'static str) -> Reply {
+        let message = format!("{id}.ask.{seq}");
+        let scope = Scope::Attempt { attempt: id.clone(), callback: Some(message.clone()) };
+        let callback = make::facts(&message, "ask", via);
+        let said = Said::Asked { seq, ask: make::ask(timeout_ms) };
+        self.world.deliver(&scope, InputBody::AttemptCallback { attempt: id.clone(), callback, said }, None).expect("answered")
+    }
+
+    /// Somebody decides about a question.
+    pub fn decide(&mut self, call: u32, decision: Decision) -> Reply {
+        let StepKind::Approval(approval) = &self.world.step(call).kind else { panic!("call {call} is no question") };
+        let vote = Vote {
+            actor: "ann".to_owned(),
+            roles: vec!["*".to_owned()],
+            decision,
+            comment: Some("because".to_owned()),
+            revision: approval.revision,
+            via: "cli".to_owned(),
+        };
+        let scope = Scope::Step(self.world.run().id.clone(), call);
+        self.world.deliver(&scope, InputBody::Vote { call, vote }, None).expect("answered")
+    }
+
+    /// The newest attempt ends because it waits for people.
+    pub fn park(&mut self) -> CallbackOutcome {
+        let said = Said::Result(sortie_core::input::ResultSaid { parked: true, ..make::result(0) });
+        make::outcome(&self.post("result", "parked", said))
     }
 
     /// The newest attempt posts its result, with this exit code.

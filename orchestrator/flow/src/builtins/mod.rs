@@ -11,6 +11,7 @@
     reason = "what `#[starlark_module]` expands to, and its parameters are the arguments of the builtin"
 )]
 
+mod agent;
 mod answers;
 mod approval;
 mod args;
@@ -22,11 +23,14 @@ mod escalate;
 mod fail;
 mod flow;
 mod for_each;
+mod git;
 mod http;
 mod job;
+mod job_args;
 mod json;
 mod label;
 mod limit;
+mod limits;
 mod log;
 mod manual;
 mod notify;
@@ -49,8 +53,8 @@ use starlark::environment::{Globals, GlobalsBuilder, LibraryExtension};
 use std::sync::LazyLock;
 
 /// Names of the builtins that make a durable call. Their first argument is the name of the step.
-pub const DURABLE: [&str; 12] =
-    ["job", "http", "wait", "wait_event", "approval", "child", "artifact", "sleep", "sleep_until", "now", "uuid", "wait_any"];
+pub const DURABLE: [&str; 13] =
+    ["job", "agent", "http", "wait", "wait_event", "approval", "child", "artifact", "sleep", "sleep_until", "now", "uuid", "wait_any"];
 
 /// Extensions of the language that are pure. Left out: `Debug`, `Breakpoint`, `Pprint` and their like (they show what
 /// may change), `Internal`, `CallStack`, and `Json`, which has no depth limit.
@@ -94,6 +98,9 @@ pub fn own(builder: &mut GlobalsBuilder) {
     budget::register(builder);
     escalate::register(builder);
     job::register(builder);
+    agent::register(builder);
+    git::register(builder);
+    limits::register(builder);
     label::register(builder);
     retry::register(builder);
     wait::register(builder);

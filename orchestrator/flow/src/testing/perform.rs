@@ -3,7 +3,7 @@
 use crate::testing::stub::Stub;
 use crate::testing::world::{Underway, World};
 use serde_json::{Map, Value as Json, json};
-use sortie_core::call::CallSpec;
+use sortie_core::call::{CallSpec, JobSpec};
 use sortie_core::canonical::digest;
 use sortie_core::decide::Reply;
 use sortie_core::effect::{Timer, Work};
@@ -54,7 +54,7 @@ impl World<'_> {
                 self.end_child(call, answer)
             }
             Work::Event(call) => self.offer_event(call),
-            Work::Ack(_) | Work::MakeRoom | Work::Report | Work::Notify { .. } => Ok(()),
+            Work::Ack(_) | Work::Answer { .. } | Work::MakeRoom | Work::Report | Work::Notify { .. } => Ok(()),
         }
     }
 
@@ -187,7 +187,7 @@ impl World<'_> {
                 if !running {
                     return Err(format!("the job `{}` does not run now", step.name));
                 }
-                let said = ResultSaid { result: job_result(self.spec(call), stub), failure, tree_gone: true };
+                let said = ResultSaid { result: job_result(self.spec(call), stub), failure, tree_gone: true, parked: false };
                 let callback =
                     CallbackFacts { id: format!("{attempt}-result"), digest: digest(attempt.as_str().as_bytes()), via: "callback" };
                 InputBody::AttemptCallback { attempt, callback, said: Said::Result(said) }
@@ -237,10 +237,26 @@ fn job_result(spec: Option<&CallSpec>, stub: &Stub) -> Json {
     };
     let artifacts: Map<String, Json> = named.iter().map(|path| (path.clone(), kept(path))).collect();
     let exit_code = if stub.failure.is_none() { json!(0) } else { json!(1) };
-    json!({
+    let mut result = json!({
         "exit_code": exit_code, "signal": null, "result": stub.value, "output": stub.output, "error_output": "", "duration_ms": 0,
         "artifacts": artifacts,
-    })
+    });
+    if let Some(CallSpec::Job(JobSpec { agent: Some(agent), .. })) = spec {
+        result["agent"] = agent_report(&agent.kind, &stub.agent, stub.failure.is_none());
+    }
+    result
+}
+
+/// What a shim would read from the stream of an agent, with what the stub says of it.
+fn agent_report(kind: &str, said: &Json, ok: bool) -> Json {
+    let mut report = json!({
+        "kind": kind, "session": "00000000-0000-0000-0000-000000000000", "resumed": false, "text": "", "model": null, "turns": 1,
+        "tool_calls": 0, "denials": [], "outcome": if ok { "completed" } else { "error" },
+    });
+    for (field, value) in said.as_object().into_iter().flatten() {
+        report[field] = value.clone();
+    }
+    report
 }
 
 /// What a try of a request or of an artifact gives.

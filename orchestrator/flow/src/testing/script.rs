@@ -149,11 +149,12 @@ pub fn register(builder: &mut GlobalsBuilder) {
 fn methods(builder: &mut MethodsBuilder) {
     /// Say what answers a step from now on: `t.stub("build", value = {"ok": True})`, `t.stub("fetch", failure = "unreachable",
     /// times = 2)`, `t.stub("merge", vote = "approve", by = "ann")`. A name that ends in `*` fits all that start so. Several
-    /// stubs of one step answer in turn.
+    /// stubs of one step answer in turn. `agent` says what `r.agent` holds: `t.stub("fix", agent = {"text": "done"})`.
     fn stub<'v>(
         this: &TestRun,
         #[starlark(require = pos)] step: &str,
         #[starlark(require = named, default = NoneType)] value: Value<'v>,
+        #[starlark(require = named, default = NoneType)] agent: Value<'v>,
         #[starlark(require = named, default = NoneOr::None)] failure: NoneOr<String>,
         #[starlark(require = named, default = "")] message: &str,
         #[starlark(require = named, default = NoneOr::None)] after: NoneOr<String>,
@@ -168,6 +169,7 @@ fn methods(builder: &mut MethodsBuilder) {
     ) -> anyhow::Result<NoneType> {
         let stub = Stub {
             value: to_json(value)?,
+            agent: to_json(agent)?,
             failure: failure.into_option(),
             message: message.to_owned(),
             after: after.into_option(),

@@ -19,6 +19,8 @@ pub struct Stub {
     pub after: Option<String>,
     /// How often it answers; for ever without a number.
     pub times: Option<u32>,
+    /// What is known of a coding agent, as in `r.agent`: `{"text": "...", "session": "...", "outcome": "completed"}`.
+    pub agent: Json,
     /// Standard output of a job.
     pub output: String,
     /// Files that a job leaves, of those it names.

@@ -30,6 +30,9 @@ pub struct JobResult<'v> {
     #[trace(unsafe_ignore)]
     #[allocative(skip)]
     artifacts: Map<String, Json>,
+    agent: Value<'v>,
+    used: Value<'v>,
+    held: Value<'v>,
 }
 
 impl<'v> JobResult<'v> {
@@ -42,11 +45,12 @@ impl<'v> JobResult<'v> {
         let small = |field: &str| whole(field).and_then(|n| i32::try_from(n).ok());
         let flag = |field: &str| answer.get(field).and_then(Json::as_bool);
         let text = |field: &str| answer.get(field).and_then(Json::as_str).map(str::to_owned);
+        let any = |field: &str| from_json(answer.get(field).unwrap_or(&Json::Null), heap).map_err(|error| format!("`{field}` is {error}"));
         Ok(Self {
             ok: flag("ok").ok_or("it has no `ok`")?,
             exit_code: small("exit_code"),
             signal: small("signal"),
-            result: from_json(answer.get("result").unwrap_or(&Json::Null), heap).map_err(|error| format!("`result` is {error}"))?,
+            result: any("result")?,
             output: text("output").unwrap_or_default(),
             error_output: text("error_output").unwrap_or_default(),
             error: StepError::read(answer),
@@ -56,6 +60,9 @@ impl<'v> JobResult<'v> {
             stopped: flag("stopped"),
             duration_ms: whole("duration_ms"),
             artifacts: answer.get("artifacts").and_then(Json::as_object).cloned().unwrap_or_default(),
+            agent: any("agent")?,
+            used: any("used")?,
+            held: any("held")?,
         })
     }
 }
@@ -160,6 +167,27 @@ fn methods(builder: &mut MethodsBuilder) {
     #[starlark(attribute)]
     fn duration_ms(this: &JobResult) -> anyhow::Result<NoneOr<i64>> {
         Ok(NoneOr::from_option(this.duration_ms))
+    }
+
+    /// What is known of the coding agent, as a dict: `kind`, `session`, `outcome`, `text`, `model`, `turns`, `tool_calls`, `denials`,
+    /// `resumed` of its last attempt, and `usage` (`usd`, `usd_micros`, `input_tokens`, `output_tokens`) of all attempts together.
+    /// None for a job, and where the last attempt left no result.
+    #[starlark(attribute)]
+    fn agent<'v>(this: &JobResult<'v>) -> anyhow::Result<Value<'v>> {
+        Ok(this.agent)
+    }
+
+    /// What it used of its host, as a dict: `cpu_ms`, `peak_memory_bytes`, `read_bytes`, `written_bytes`, as far as the host could
+    /// tell; or None.
+    #[starlark(attribute)]
+    fn used<'v>(this: &JobResult<'v>) -> anyhow::Result<Value<'v>> {
+        Ok(this.used)
+    }
+
+    /// How it was held, as a dict: `containment`, `isolation`, and the `limits` that were; or None.
+    #[starlark(attribute)]
+    fn held<'v>(this: &JobResult<'v>) -> anyhow::Result<Value<'v>> {
+        Ok(this.held)
     }
 
     /// Paths of the files that were kept.

@@ -4,7 +4,7 @@ use crate::manifest::Concurrency;
 use crate::trigger::Trigger as TriggerData;
 use crate::values::reference::MARKER;
 use allocative::Allocative;
-use sortie_core::call::{Budget as BudgetData, Escalation};
+use sortie_core::call::{Budget as BudgetData, Escalation, TreeLimits as TreeLimitsData, WorkspaceSpec};
 use sortie_core::plan::NotifyRule;
 use starlark::any::ProvidesStaticType;
 use starlark::starlark_simple_value;
@@ -57,6 +57,14 @@ plain!(
 plain!(
     /// What a job may use.
     Budget(BudgetData), "Budget", |_| "budget(...)".to_owned()
+);
+plain!(
+    /// A git repository that a job works in.
+    Git(WorkspaceSpec), "Git", |git| format!("git({:?})", git.repository)
+);
+plain!(
+    /// Limits on the processes of a job.
+    TreeLimits(TreeLimitsData), "Limits", |_| "limits(...)".to_owned()
 );
 plain!(
     /// Whom to ask, too, when nobody has decided.

@@ -55,6 +55,7 @@ fn an_approval_says_who_decides_and_who_has() {
         notify: None,
         reminded: 1,
         votes: vec![CastVote { actor: "ann".to_owned(), decision: Decision::Approve, comment: None, at: NOW - MIN }],
+        ask: None,
     });
     world.step("merge", kind, json!({ "approval": { "title": "Merge the fix?", "quorum": 2 } }));
     let explained = world.explained();
@@ -79,6 +80,7 @@ fn an_approval_says_when_its_next_reminder_is_due_unless_there_is_none() {
             notify: None,
             reminded,
             votes: Vec::new(),
+            ask: None,
         });
         world.step("merge", kind, json!({ "approval": { "title": "Merge?", "quorum": 1 } }));
         world.explained().headline

@@ -45,6 +45,9 @@ pub(super) async fn show(State(api): State<Api>, Path(id): Path<String>) -> Answ
     if let Some(seq) = asked.step.completed_seq {
         let value = match api.app.store.event(&asked.run, seq).await?.map(|event| event.body) {
             Some(EventBody::StepCompleted { value, .. }) => value,
+            Some(EventBody::AskClosed { answer, .. }) => {
+                json!({ "outcome": answer.answered, "by": answer.by, "comment": answer.comment })
+            }
             _ => Value::Null,
         };
         data["outcome"] = value["outcome"].clone();
@@ -95,6 +98,7 @@ fn view(asked: &AskedStep) -> Value {
         "reminders": step.reminded,
         "since": rfc3339(asked.scheduled_at),
         "deadline_at": rfc3339(asked.step.deadline_at),
+        "asked_by": step.ask.as_ref().map(|ask| json!({ "call": ask.call, "attempt": ask.attempt, "seq": ask.seq })),
     })
 }
 

@@ -55,7 +55,7 @@ async fn specs(api: &Api, head: &RunHead, steps: &[Step]) -> Result<BTreeMap<u32
     let mut specs = BTreeMap::new();
     for step in steps.iter().filter(|step| step.is_open()) {
         if let Some(event) = api.app.store.event(&head.id, step.spec_seq).await?
-            && let EventBody::StepScheduled { spec, .. } = event.body
+            && let Some(spec) = event.body.opens()
         {
             specs.insert(step.call, Scheduled { at: event.at, spec });
         }

@@ -111,6 +111,7 @@ mod tests {
             plan: RunPlan::default(),
             calls: 5,
             open_steps: 0,
+            asks: 0,
             fence: 1,
             ending: None,
             ending_seq: None,

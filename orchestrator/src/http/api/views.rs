@@ -45,13 +45,17 @@ pub fn step(step: &Step) -> Value {
             "attempt": job.attempt,
             "attempts": job.number,
             "retry_at": job.retry_at.map(rfc3339),
+            "asking": job.asking,
+            "parked": job.parked,
+            "cloned": job.cloned,
+            "spent": job.spent,
         }),
         StepKind::Wait { wait } => json!({ "kind": "wait", "wait": wait }),
         StepKind::Sleep {} => json!({ "kind": "sleep" }),
         StepKind::Event { name, key } => json!({ "kind": "event", "event": name, "key": key }),
         StepKind::Child { run, .. } => json!({ "kind": "child", "run": run }),
         StepKind::Approval(approval) => {
-            json!({ "kind": "approval", "approval": approval.id, "revision": approval.revision, "votes": approval.votes })
+            json!({ "kind": "approval", "approval": approval.id, "revision": approval.revision, "votes": approval.votes, "ask": approval.ask })
         }
         StepKind::Http(tries) | StepKind::Artifact(tries) => {
             json!({ "kind": step.kind.as_str(), "tries": tries.number, "retry_at": tries.retry_at.map(rfc3339) })
@@ -104,6 +108,7 @@ pub fn due(claim: &Claim, held: bool) -> Value {
         Work::Stop(id) => ("stop", Some(id.to_string())),
         Work::Probe(id) => ("probe", Some(id.to_string())),
         Work::Ack(id) => ("ack", Some(id.to_string())),
+        Work::Answer { attempt, .. } => ("answer", Some(attempt.to_string())),
         Work::Timer(Timer::RunDeadline) => ("run_deadline", None),
         Work::Timer(Timer::Step(call)) => ("step_deadline", Some(call.to_string())),
         Work::Timer(Timer::Retry(call)) => ("retry", Some(call.to_string())),

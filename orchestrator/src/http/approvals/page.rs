@@ -112,6 +112,7 @@ mod tests {
             notify: None,
             reminded: 0,
             votes,
+            ask: None,
         });
         let step = Step {
             call: 1,

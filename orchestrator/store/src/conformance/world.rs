@@ -184,7 +184,7 @@ impl World {
 
     /// Deliver a result of an attempt.
     pub async fn result(&self, attempt: &AttemptId, id: &str, digest: &str) -> Delivered {
-        let said = Said::Result(ResultSaid { result: json!({"exit": 0}), failure: None, tree_gone: true });
+        let said = Said::Result(ResultSaid { result: json!({"exit": 0}), failure: None, tree_gone: true, parked: false });
         let callback = CallbackFacts { id: id.to_owned(), digest: digest.to_owned(), via: "callback" };
         let scope = Scope::Attempt { attempt: attempt.clone(), callback: Some(id.to_owned()) };
         self.deliver(scope, InputBody::AttemptCallback { attempt: attempt.clone(), callback, said }).await

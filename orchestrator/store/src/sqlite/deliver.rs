@@ -12,7 +12,7 @@ use sortie_core::decide::Refusal;
 use sortie_core::effect::WorkClass;
 use sortie_core::host::HostState;
 use sortie_core::ids::{AttemptId, Ms, RunId, WaitId};
-use sortie_core::input::{InputBody, Scope};
+use sortie_core::input::{InputBody, Said, Scope};
 use sortie_core::view::{Attempt, Room, RunHead, Step, StepKind, View};
 
 /// Decide and write. The claim that it answers goes first, so that the decision may ask for the same work again.
@@ -92,6 +92,7 @@ fn load(db: &Connection, delivery: &Delivery) -> Result<(Option<RunNo>, View), S
                 view.host_open = Some(attempt::others_on_host(db, host, run_no, row.fence)?);
             }
         }
+        InputBody::AttemptCallback { attempt, said: Said::Asked { seq, .. }, .. } => add_question(db, run_no, attempt, *seq, &mut view)?,
         _ => {}
     }
     Ok((run_no, view))
@@ -154,6 +155,16 @@ fn one_attempt(db: &Connection, id: &AttemptId, webhook: Option<&str>) -> Result
     Ok((Some(run_no), view))
 }
 
+/// The question that an attempt asks again, which may have its answer by now.
+fn add_question(db: &Connection, run_no: Option<RunNo>, id: &AttemptId, seq: u64, view: &mut View) -> Result<(), StoreError> {
+    if view.prior.is_some()
+        && let Some((_, step)) = step::of_wait(db, &WaitId::of_ask(id, seq))?.filter(|(of, _)| Some(*of) == run_no)
+    {
+        view.steps.insert(step.call, step);
+    }
+    Ok(())
+}
+
 fn one_wait(db: &Connection, id: &WaitId, digest: &str) -> Result<(Option<RunNo>, View), StoreError> {
     let (run_no, step) = step::of_wait(db, id)?.ok_or(Refusal::NotFound)?;
     let mut view = View { run: Some(run::by_number(db, run_no)?.1), ..View::default() };
@@ -169,8 +180,21 @@ fn one_step(db: &Connection, id: &RunId, call: u32) -> Result<(Option<RunNo>, Vi
     Ok((Some(run_no), view))
 }
 
-/// A step and, for a job, its newest attempt.
+/// A step; for a job, its newest attempt and its open questions; for a question, the job that asks.
 fn add_step(db: &Connection, run_no: RunNo, step: Step, view: &mut View) -> Result<(), StoreError> {
+    if let Some(ask) = step.ask()
+        && let Some(job) = step::get(db, run_no, ask.call)?
+    {
+        if let Some((_, asking)) = attempt::get(db, &ask.attempt)?.filter(|(of, _)| *of == run_no) {
+            view.attempts.extend([by_id(asking)]);
+        }
+        add_step(db, run_no, job, view)?;
+    }
+    if let StepKind::Job(job) = &step.kind {
+        for call in &job.asking {
+            view.steps.extend(step::get(db, run_no, *call)?.map(|step| (step.call, step)));
+        }
+    }
     if let StepKind::Job(job) = &step.kind
         && let Some(id) = &job.attempt
         && !view.attempts.contains_key(id)

@@ -573,5 +573,5 @@ fn failure(kind: FailureKind) -> Failure {
 fn said(digest: u64) -> Said {
     let good = digest == 0;
     let result: Value = json!({"exit_code": i32::from(!good), "n": digest});
-    Said::Result(ResultSaid { result, failure: (!good).then(|| failure(FailureKind::Exit)), tree_gone: true })
+    Said::Result(ResultSaid { result, failure: (!good).then(|| failure(FailureKind::Exit)), tree_gone: true, parked: false })
 }

@@ -122,7 +122,7 @@ impl Draft {
     // --- callbacks ---
 
     pub(in crate::decide) fn answer(&mut self, outcome: CallbackOutcome, message: Option<String>) {
-        self.reply = Reply::Callback { outcome, first: None, stop: None, message };
+        self.reply = Reply::Callback { outcome, first: None, stop: None, message, answer: None };
     }
 
     /// Keep a callback that resumes nothing: shown in the history, bounded. More are answered alike, and leave nothing behind:

@@ -1,7 +1,7 @@
 //! Steps: begun, tried again, answered, stopped.
 
 use super::Draft;
-use crate::decide::{Refusal, approval, child, tries};
+use crate::decide::{Refusal, approval, ask, child, tries};
 use crate::effect::{Timer, Work};
 use crate::event::EventBody;
 use crate::failure::Failure;
@@ -42,6 +42,7 @@ impl Draft {
 
     /// Answer a step and let the run go on.
     pub(in crate::decide) fn complete(&mut self, call: u32, value: Value, digest: Option<String>) -> Result<(), Refusal> {
+        self.withdraw_all(call)?;
         self.emit(EventBody::StepCompleted { call, value, digest })?;
         self.clear_step(call)?;
         if self.run()?.begins() {
@@ -62,7 +63,8 @@ impl Draft {
         let row = self.attempt(id)?;
         let call = row.call;
         let host = row.handed.as_ref().map(|handed| handed.host.as_str());
-        let value = value::job(&value::JobAnswer { result, failure, attempts: self.job(call)?.number, host, stopped });
+        let job = self.job(call)?;
+        let value = value::job(&value::JobAnswer { result, failure, attempts: job.number, host, stopped, spent: job.spent });
         self.complete(call, value, None)
     }
 
@@ -123,6 +125,7 @@ impl Draft {
             }
             StepKind::Child { .. } => return child::stop(self, call, reason),
             StepKind::Http(of) | StepKind::Artifact(of) => tries::stopped(of, &failure),
+            StepKind::Approval(of) if of.ask.is_some() => return ask::stopped(self, call, reason),
             StepKind::Approval(of) => approval::stopped(of, reason, &failure),
             StepKind::Event { .. } => value::no_event(&failure),
             StepKind::Wait { .. } | StepKind::Sleep {} => value::unanswered(&failure),
@@ -132,11 +135,12 @@ impl Draft {
 
     fn stop_job(&mut self, call: u32, job: &JobStep, reason: StopReason, failure: &Failure) -> Result<(), Refusal> {
         let Some(id) = job.attempt.clone() else { return Err(Refusal::NotFound) };
-        if job.retry_at.is_some() {
+        if job.retry_at.is_some() || job.parked {
             // Its newest attempt is over, so a view of a run may be without it.
             let handed = self.view.attempts.get(&id).and_then(|row| row.handed.as_ref());
             let host = handed.map(|handed| handed.host.as_str());
-            let answer = value::JobAnswer { result: None, failure: Some(failure), attempts: job.number, host, stopped: None };
+            let (attempts, spent) = (job.number, job.spent);
+            let answer = value::JobAnswer { result: None, failure: Some(failure), attempts, host, stopped: None, spent };
             return self.complete(call, value::job(&answer), None);
         }
         match self.attempt(&id)?.state {
@@ -155,6 +159,7 @@ impl Draft {
     pub(in crate::decide) fn stop_attempt(&mut self, id: &AttemptId, reason: StopReason) -> Result<(), Refusal> {
         self.emit(EventBody::AttemptStopping { attempt: id.clone(), reason })?;
         self.quiet(id);
+        self.withdraw(id)?;
         self.put(Work::Stop(id.clone()), self.now);
         self.put(Work::Timer(Timer::StopAnswer(id.clone())), self.after(limits::STOP_ANSWER_MS));
         Ok(())

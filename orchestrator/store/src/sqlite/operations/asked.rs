@@ -7,7 +7,6 @@ use crate::sql::sqlite;
 use crate::sqlite::run::RunNo;
 use crate::sqlite::{event, run, step};
 use rusqlite::{Connection, params};
-use sortie_core::event::EventBody;
 use sortie_core::ids::WaitId;
 use sortie_core::view::{Step, StepKind};
 
@@ -46,7 +45,7 @@ pub(in crate::sqlite) fn approval(db: &Connection, id: &WaitId) -> Result<Option
 fn whole(db: &Connection, run_no: RunNo, step: Step) -> Result<AskedStep, StoreError> {
     let (_, head) = run::by_number(db, run_no)?;
     let event = event::get(db, run_no, step.spec_seq)?.map(|event| (event.at, event.body));
-    let Some((scheduled_at, EventBody::StepScheduled { spec, .. })) = event else {
+    let Some((scheduled_at, spec)) = event.and_then(|(at, body)| Some((at, body.opens()?))) else {
         return Err(StoreError::Unusable(format!("event {} of {} does not schedule `{}`", step.spec_seq, head.id, step.name)));
     };
     Ok(AskedStep { run: head.id, flow: head.flow, step, spec, scheduled_at })

@@ -19,7 +19,7 @@ use sortie_core::view::{Held, RunHead};
 /// The number that stands for a run in all tables.
 pub(super) type RunNo = i64;
 
-/// What few heads have: from the run's end on, or while it is held.
+/// What few heads have: from the run's end on, while it is held, or once a job has asked.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Extra {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -30,11 +30,19 @@ struct Extra {
     held: Option<Held>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     exit_over: bool,
+    /// Questions that its jobs have asked.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    asks: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde calls")]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 impl Extra {
     const fn of(head: &RunHead) -> Self {
-        Self { ending_seq: head.ending_seq, exit_from: head.exit_from, held: head.held, exit_over: head.exit_over }
+        Self { ending_seq: head.ending_seq, exit_from: head.exit_from, held: head.held, exit_over: head.exit_over, asks: head.asks }
     }
 }
 
@@ -55,6 +63,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<(RunNo, RunHead)> {
         exit_from: extra.exit_from,
         exit_over: extra.exit_over,
         held: extra.held,
+        asks: extra.asks,
         logged: row.get(22)?,
         calls: row.get(8)?,
         open_steps: row.get(9)?,

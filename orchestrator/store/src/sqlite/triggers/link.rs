@@ -16,9 +16,9 @@ use sortie_core::view::RunHead;
 pub(in crate::sqlite) fn step(db: &Connection, run: &RunId, call: u32) -> Result<Option<LinkStep>, StoreError> {
     let Some((run_no, head)) = run::by_id(db, run)? else { return Ok(None) };
     let Some(step) = step::get(db, run_no, call)? else { return Ok(None) };
-    match event::get(db, run_no, step.spec_seq)?.map(|event| event.body) {
-        Some(EventBody::StepScheduled { spec, .. }) => Ok(Some(LinkStep { head, step, spec })),
-        _ => Err(StoreError::Unusable(format!("the step {call} of {run} was never scheduled"))),
+    match event::get(db, run_no, step.spec_seq)?.and_then(|event| event.body.opens()) {
+        Some(spec) => Ok(Some(LinkStep { head, step, spec })),
+        None => Err(StoreError::Unusable(format!("the step {call} of {run} was never scheduled"))),
     }
 }
 
