@@ -98,6 +98,8 @@ fn hand(driver: &Driver) -> Handed {
         issued_s: now / 1_000,
         expires_s: (now + TOKEN_GRACE_MS.cast_signed()) / 1_000,
         launching_at: now,
+        own_user: false,
+        disk_floor_bytes: 0,
     }
 }
 

@@ -83,3 +83,10 @@ pub const GC_EVERY_MS: u64 = 24 * 3_600_000;
 pub const LIST_PAGES: usize = 64;
 /// Jobs without a live run that one comparison ends: each may take as long as a stop; the next comparison has the others.
 pub const ORPHANS: usize = 64;
+
+/// Earlier attempts of a step that a new one is told of: an older session than these was gone on with by one of them.
+pub const EARLIER_ATTEMPTS: usize = 16;
+/// Answers to questions of earlier attempts that a new one is told: the newest count.
+pub const ANSWERS_TOLD: usize = 16;
+/// How long the link to a checkpoint holds, in seconds: a launch fetches it at once, and one that waits for its host is signed anew.
+pub const RESTORE_LINK_S: i64 = 3_600;

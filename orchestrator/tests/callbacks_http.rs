@@ -4,6 +4,8 @@
 
 mod support;
 
+#[path = "callbacks/asks.rs"]
+mod asks;
 #[path = "callbacks/bodies.rs"]
 mod bodies;
 #[path = "callbacks/collected.rs"]

@@ -515,6 +515,17 @@ pub struct Handed {
     pub expires_s: i64,
     /// When the launch was first tried.
     pub launching_at: Ms,
+    /// Whether its host wanted every job to have a user of its own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub own_user: bool,
+    /// Free bytes that its host wanted to keep.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub disk_floor_bytes: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the form that serde calls")]
+const fn is_none(bytes: &u64) -> bool {
+    *bytes == 0
 }
 
 /// A callback that was there before: its answer is repeated.

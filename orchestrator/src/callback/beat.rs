@@ -7,9 +7,11 @@ use crate::driver::Driver;
 use crate::vault::mask::Masker;
 use serde_json::Value;
 use sortie_core::call::{Budget, CallSpec, JobSpec};
+use sortie_core::decide::Reply;
 use sortie_core::event::EventBody;
 use sortie_core::input::{InputBody, Said, Scope};
 use sortie_core::state::{AttemptState, StopReason};
+use sortie_core::view::{Spent, StepKind};
 use sortie_protocol::artifact::Report;
 use sortie_protocol::callback::{CallbackKind, JobResult};
 use sortie_store::StoreError;
@@ -21,8 +23,17 @@ pub(super) async fn take(driver: &Driver, post: Post, data: Value) -> Result<ans
     let skew_ms = at.saturating_sub(post.timestamp.saturating_mul(1_000));
     let early_end = early_end(driver, &post, &data).await?;
     let kind = kept_as(post.event.kind);
+    let boot_id = data.get("boot_id").and_then(Value::as_str).map(str::to_owned);
+    let instance = data.get("instance").and_then(Value::as_str).unwrap_or_default().to_owned();
     let beat = Beat { attempt: post.attempt.clone(), seq: post.event.seq, at, skew_ms, data, kind };
     let reply = driver.beat(beat).await?;
+    if let (Some(believed), Some(other_boot_id)) = (&reply.believed_boot, boot_id) {
+        let (attempt, boot_id) = (post.attempt.clone(), believed.clone());
+        let scope = Scope::Attempt { attempt: attempt.clone(), callback: None };
+        driver.deliver(scope, InputBody::Cloned { attempt, boot_id, other_boot_id, other_instance: instance }).await?;
+        // It is no sign of life of the attempt, and not ended either: what it would say then would be taken for the attempt's result.
+        return reply.state.map(|state| answer::Taken::alive(state, None)).ok_or_else(|| StoreError::NotFound("the attempt".to_owned()));
+    }
     crate::failpoint::hit("heartbeat_kept");
     let attempt = post.attempt.clone();
     let taken = match reply.state {
@@ -37,7 +48,8 @@ pub(super) async fn take(driver: &Driver, post: Post, data: Value) -> Result<ans
         Some(reason) if reply.stop.is_none() && reply.state.is_some_and(|state| !state.is_over()) => {
             let scope = Scope::Attempt { attempt: attempt.clone(), callback: None };
             match driver.deliver(scope, InputBody::StopAttempt { attempt, reason }).await {
-                Ok(_) => Ok(taken.with_stop(reason)),
+                Ok(delivered) if delivered.reply == Reply::Done => Ok(taken.with_stop(reason)),
+                Ok(_) => Ok(taken),
                 // Somebody else has ended it meanwhile.
                 Err(StoreError::Refused(_)) => Ok(taken),
                 Err(error) => Err(error),
@@ -72,7 +84,10 @@ const fn kept_as(kind: CallbackKind) -> BeatKind {
 
 /// Why the job is to be ended by what was just said, if it is. The spec is read only where there is something to hold against it.
 async fn early_end(driver: &Driver, post: &Post, data: &Value) -> Result<Option<StopReason>, StoreError> {
+    let StepKind::Job(state) = &post.step.kind else { return Ok(None) };
     let said = match post.event.kind {
+        // A job that waits for people is silent.
+        CallbackKind::Heartbeat if !state.asking.is_empty() => return Ok(None),
         CallbackKind::Heartbeat => Used::Silence(data.get("silent_ms").and_then(Value::as_u64).unwrap_or(0)),
         CallbackKind::Progress => match usage(data) {
             Some(usage) => Used::Budget(usage),
@@ -86,7 +101,7 @@ async fn early_end(driver: &Driver, post: &Post, data: &Value) -> Result<Option<
     }
     let event = driver.parts().store.event(&post.run, post.step.spec_seq).await?;
     let Some(EventBody::StepScheduled { spec: CallSpec::Job(job), .. }) = event.map(|event| event.body) else { return Ok(None) };
-    Ok(over(&job, &said))
+    Ok(over(&job, &said, state.spent))
 }
 
 enum Used {
@@ -94,13 +109,17 @@ enum Used {
     Budget(Budget),
 }
 
-fn over(job: &JobSpec, used: &Used) -> Option<StopReason> {
+/// `spent` is what earlier attempts have used; the budget is that of all of them together.
+fn over(job: &JobSpec, used: &Used, spent: Spent) -> Option<StopReason> {
     match used {
         Used::Silence(ms) => job.silence_ms.filter(|limit| ms > limit).map(|_| StopReason::Silent),
         Used::Budget(used) => {
             let limit = job.budget.as_ref()?;
-            let above = |used: Option<u64>, limit: Option<u64>| used.zip(limit).is_some_and(|(used, limit)| used > limit);
-            (above(used.usd_micros, limit.usd_micros) || above(used.tokens, limit.tokens)).then_some(StopReason::Budget)
+            let above = |used: Option<u64>, before: u64, limit: Option<u64>| {
+                used.zip(limit).is_some_and(|(used, limit)| used.saturating_add(before) > limit)
+            };
+            let money = above(used.usd_micros, spent.usd_micros, limit.usd_micros);
+            (money || above(used.tokens, spent.tokens(), limit.tokens)).then_some(StopReason::Budget)
         }
     }
 }
@@ -158,14 +177,19 @@ mod tests {
             "on": {"name": "a"}, "command": ["x"], "budget": {"usd_micros": 1_000_000, "tokens": 10}, "silence_ms": 60_000
         }))
         .unwrap();
-        let ends = |data: Value| usage(&data).and_then(|used| over(&job, &Used::Budget(used)));
+        let ends = |data: Value| usage(&data).and_then(|used| over(&job, &Used::Budget(used), Spent::default()));
         assert_eq!(ends(json!({"usage": {"usd": "1.000001"}})), Some(StopReason::Budget));
         assert_eq!(ends(json!({"usage": {"usd": 2}})), Some(StopReason::Budget));
         assert_eq!(ends(json!({"usage": {"tokens": 11}})), Some(StopReason::Budget));
         for within in [json!({"usage": {"usd": "1.0", "tokens": 10}}), json!({"usage": {"usd": "much"}}), json!({"step": 3}), json!(null)] {
             assert_eq!(ends(within.clone()), None, "{within}");
         }
-        assert_eq!(over(&job, &Used::Silence(60_001)), Some(StopReason::Silent));
-        assert_eq!(over(&job, &Used::Silence(60_000)), None);
+        assert_eq!(over(&job, &Used::Silence(60_001), Spent::default()), Some(StopReason::Silent));
+        assert_eq!(over(&job, &Used::Silence(60_000), Spent::default()), None);
+        let before = Spent { usd_micros: 600_000, input_tokens: 4, output_tokens: 2 };
+        let with = |data: Value| usage(&data).and_then(|used| over(&job, &Used::Budget(used), before));
+        assert_eq!(with(json!({"usage": {"usd": "0.4", "tokens": 4}})), None, "as much as is left");
+        assert_eq!(with(json!({"usage": {"usd": "0.400001"}})), Some(StopReason::Budget), "both attempts together");
+        assert_eq!(with(json!({"usage": {"tokens": 5}})), Some(StopReason::Budget));
     }
 }

@@ -32,7 +32,6 @@ struct Envelope<T> {
     seq: u64,
     #[expect(dead_code, reason = "required by the protocol; the server goes by its own clock")]
     at_ms: i64,
-    #[expect(dead_code, reason = "required by the protocol")]
     instance: String,
     data: T,
 }
@@ -49,8 +48,9 @@ pub(super) fn attempt(event: &EventName, attempt: &str, body: &[u8]) -> Result<C
             Content::Started
         }
         CallbackKind::Heartbeat => {
-            let data = envelope::<Heartbeat>(event, attempt, body)?;
-            let data = serde_json::to_value(data).map_err(|error| Fault(format!("/data: {error}")))?;
+            let (data, instance) = whole::<Heartbeat>(event, attempt, body)?;
+            let mut data = serde_json::to_value(data).map_err(|error| Fault(format!("/data: {error}")))?;
+            data["instance"] = instance.into();
             Content::Alive { data }
         }
         CallbackKind::Progress | CallbackKind::Checkpoint => Content::Alive { data: envelope::<Value>(event, attempt, body)? },
@@ -66,6 +66,11 @@ pub(super) fn json(body: &[u8]) -> Result<Value, Fault> {
 }
 
 fn envelope<T: DeserializeOwned>(event: &EventName, attempt: &str, body: &[u8]) -> Result<T, Fault> {
+    whole(event, attempt, body).map(|(data, _)| data)
+}
+
+/// The data, and the id of the supervisor that says so.
+fn whole<T: DeserializeOwned>(event: &EventName, attempt: &str, body: &[u8]) -> Result<(T, String), Fault> {
     let envelope: Envelope<T> = read(body)?;
     let wrong = |field: &str| Err(Fault(format!("/{field}: not what path and webhook-id say")));
     if envelope.v != sortie_protocol::VERSION {
@@ -80,7 +85,7 @@ fn envelope<T: DeserializeOwned>(event: &EventName, attempt: &str, body: &[u8]) 
     if envelope.seq != event.seq {
         return wrong("seq");
     }
-    Ok(envelope.data)
+    Ok((envelope.data, envelope.instance))
 }
 
 /// The message of serde names field, line and column, and quotes at most the value at fault.

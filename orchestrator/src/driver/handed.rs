@@ -1,15 +1,18 @@
 //! What an attempt is handed: the same bytes however often it is launched, and no secret outside this frame.
 
 use super::Driver;
+use super::agent_task::{self, Past};
 use super::secrets::JobSecrets;
-use sortie_core::call::{JobSpec, Reference};
+use sortie_core::call::{Cleanup as JobCleanup, JobSpec, Reference, WorkspaceSpec};
 use sortie_core::canonical;
+use sortie_core::host::Host;
 use sortie_core::ids::{Ms, RunId, WaitId};
 use sortie_core::limits::TOKEN_GRACE_MS;
 use sortie_core::view::{Attempt, Handed, Step, StepKind};
 use sortie_keys::{Claims, Scope as TokenScope, Token};
 use sortie_protocol::bytes::Bytes;
-use sortie_protocol::spec::{Credentials, Spec, SpecFile};
+use sortie_protocol::confine::{Cleanup, Isolation, JobLimits, Workspace};
+use sortie_protocol::spec::{Credentials, Restore, Spec, SpecFile};
 use sortie_protocol::verb::Verb;
 
 /// The immutable part of a launch, as text and digest.
@@ -24,6 +27,8 @@ pub(super) struct Frame {
     pub(super) secrets: JobSecrets,
     /// Whether the host posts by itself.
     pub(super) reached_by: bool,
+    /// The checkpoint to start from, on another host than before.
+    pub(super) restore: Option<Restore>,
 }
 
 /// The signed URL and the token of a wait or an attempt.
@@ -34,8 +39,18 @@ pub struct SignedAddress {
     pub token: Token,
 }
 
-/// The spec of an attempt: a function of the journal alone.
-pub(super) fn spec(installation: &str, run: &RunId, step: &Step, job: &JobSpec, attempt: &Attempt) -> SpecText {
+/// What the spec of an attempt depends on beside the step's arguments.
+pub(super) struct Given<'a> {
+    /// What earlier attempts have left.
+    pub(super) past: &'a Past,
+    /// Whether its host wants every job to have a user of its own.
+    pub(super) own_user: bool,
+    /// Free bytes that its host wants to keep.
+    pub(super) disk_floor_bytes: u64,
+}
+
+/// The spec of an attempt: a function of what is committed before it is launched.
+pub(super) fn spec(installation: &str, run: &RunId, step: &Step, job: &JobSpec, attempt: &Attempt, given: &Given<'_>) -> SpecText {
     let plain = |(name, value): (&String, &Reference)| match value {
         Reference::Text(text) => Some((name.clone(), Bytes::from(text.as_str()))),
         Reference::WaitUrl(_) | Reference::WaitToken(_) | Reference::Secret(_) => None,
@@ -54,6 +69,16 @@ pub(super) fn spec(installation: &str, run: &RunId, step: &Step, job: &JobSpec, 
         stdin: job.stdin.as_ref().and_then(|text| if let Reference::Text(text) = text { Some(Bytes::from(text.as_str())) } else { None }),
         files: job.files.iter().filter_map(plain).map(|(path, data)| SpecFile { path, data }).collect(),
         artifacts: job.artifacts.clone(),
+        agent: agent_task::task(run, step, job, attempt, given.past),
+        workspace: job.workspace.as_ref().map(workspace),
+        cleanup: match job.cleanup {
+            JobCleanup::Keep => Cleanup::Keep,
+            JobCleanup::Success => Cleanup::Success,
+            JobCleanup::Always => Cleanup::Always,
+        },
+        isolation: if job.own_user || given.own_user { Isolation::OwnUser } else { Isolation::SharedUser },
+        limits: JobLimits { memory_bytes: job.tree.memory_bytes, processes: job.tree.processes, disk_bytes: job.tree.disk_bytes },
+        disk_floor_bytes: given.disk_floor_bytes,
         timeout_ms: u64::try_from(attempt.deadline_at - attempt.scheduled_at).unwrap_or(0),
         heartbeat_ms: job.heartbeat_ms,
         grace_ms: job.grace_ms,
@@ -64,12 +89,16 @@ pub(super) fn spec(installation: &str, run: &RunId, step: &Step, job: &JobSpec, 
     SpecText { text, digest }
 }
 
+fn workspace(spec: &WorkspaceSpec) -> Workspace {
+    Workspace { repository: spec.repository.clone(), reference: spec.reference.clone() }
+}
+
 impl Driver {
     /// What a first launch hands over. Committed before SSH is opened.
-    pub(super) fn hand(&self, host: &str, spec: &SpecText, attempt: &Attempt) -> Handed {
+    pub(super) fn hand(&self, host: &Host, spec: &SpecText, attempt: &Attempt) -> Handed {
         let now = self.parts().clock.now();
         Handed {
-            host: host.to_owned(),
+            host: host.name.clone(),
             spec_digest: spec.digest.clone(),
             kid: self.ring().active_kid(),
             root: self.ring().root_generation(),
@@ -77,6 +106,8 @@ impl Driver {
             issued_s: now.div_euclid(1_000),
             expires_s: expires_s(attempt.deadline_at),
             launching_at: now,
+            own_user: host.own_user,
+            disk_floor_bytes: host.disk_floor_bytes,
         }
     }
 
@@ -85,7 +116,7 @@ impl Driver {
     /// # Errors
     /// For people: which key is not there any more.
     pub(super) fn launch_verb(&self, run: &RunId, step: &Step, attempt: &Attempt, handed: &Handed, frame: Frame) -> Result<Verb, String> {
-        let Frame { spec, secrets, reached_by } = frame;
+        let Frame { spec, secrets, reached_by, restore } = frame;
         let ring = self.ring();
         let claims = Claims {
             iss: self.parts().installation.id.clone(),
@@ -113,7 +144,7 @@ impl Driver {
             secret_stdin: secrets.stdin,
             secret_files: secrets.files,
             logs_url: None,
-            restore: None,
+            restore: restore.filter(|_| reached_by),
         };
         Ok(Verb::Launch { spec: spec.text, spec_digest: spec.digest, credentials })
     }

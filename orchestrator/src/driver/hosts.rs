@@ -1,7 +1,7 @@
 //! Due work on hosts: launches. Each asks the shim one question and delivers its answer; `probing` has the others.
 
 use super::Driver;
-use super::handed::{Frame, spec};
+use super::handed::{Frame, Given, spec};
 use super::work::NotDone;
 use crate::failpoint;
 use crate::launcher::{AskError, Sent};
@@ -9,7 +9,7 @@ use sortie_core::call::{CallSpec, JobSpec};
 use sortie_core::decide::Reply as Decision;
 use sortie_core::event::EventBody;
 use sortie_core::failure::{Failure, FailureKind};
-use sortie_core::host::CallbackMode;
+use sortie_core::host::{CallbackMode, Host};
 use sortie_core::ids::{AttemptId, RunId};
 use sortie_core::input::{InputBody, LaunchOutcome, Scope};
 use sortie_core::view::{Attempt, Step};
@@ -31,14 +31,18 @@ impl Driver {
             delivered?;
             Ok(())
         };
+        let past = self.past(&run, &step, &attempt, &job).await?;
         let hosts = match self.hosts_for(&attempt, &job.on).await? {
-            Ok(hosts) => hosts,
+            Ok(hosts) => preferring(hosts, past.host()),
             Err(message) => return finish(LaunchOutcome::Refused(Failure::new(FailureKind::NoHost, message))).await,
         };
-        let text = spec(&self.parts().installation.id, &run, &step, &job, &attempt);
+        let text = |own_user, disk_floor_bytes| {
+            let given = Given { past: &past, own_user, disk_floor_bytes };
+            spec(&self.parts().installation.id, &run, &step, &job, &attempt, &given)
+        };
         let mut begun = None;
         for host in hosts {
-            let handed = self.hand(&host.name, &text, &attempt);
+            let handed = self.hand(&host, &text(host.own_user, host.disk_floor_bytes), &attempt);
             failpoint::hit("attempt_scheduled");
             let starting = InputBody::LaunchStarting { attempt: id.clone(), handed, slots: host.slots };
             match self.deliver(scope(), starting).await?.reply {
@@ -58,7 +62,10 @@ impl Driver {
         let verb = match self.job_secrets(&run, &job).await {
             Ok(secrets) => {
                 let reached_by = host.callbacks != CallbackMode::Pull;
-                self.launch_verb(&run, &step, &attempt, handed, Frame { spec: text, secrets, reached_by })
+                let restore = self.restore(&run, &past, &host.name).await?;
+                // As it was handed first: what the host is set to may have changed since.
+                let spec = text(handed.own_user, handed.disk_floor_bytes);
+                self.launch_verb(&run, &step, &attempt, handed, Frame { spec, secrets, reached_by, restore })
             }
             Err(message) => Err(message),
         };
@@ -80,6 +87,12 @@ impl Driver {
             _ => Err(NotDone::Never(format!("event {} of {run} is not the schedule of a job", step.spec_seq))),
         }
     }
+}
+
+/// The host of the attempt before goes first, where it is among those that take the launch: its session and working tree are there.
+fn preferring(mut hosts: Vec<Host>, before: Option<&str>) -> Vec<Host> {
+    hosts.sort_by_key(|host| before != Some(host.name.as_str()));
+    hosts
 }
 
 fn launch_outcome(answer: Result<Reply, AskError>) -> LaunchOutcome {

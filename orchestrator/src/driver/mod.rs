@@ -4,6 +4,7 @@
 //! by one loop per class ([`work`]), done at least once, and answered by another input. Recovery is the same loop.
 
 mod advance;
+mod agent_task;
 mod answers;
 mod asking;
 mod collecting;

@@ -21,6 +21,8 @@ fn known(state: AttemptState, host: &str, debt: bool) -> Attempt {
         issued_s: 0,
         expires_s: 0,
         launching_at: 0,
+        own_user: false,
+        disk_floor_bytes: 0,
     };
     Attempt {
         id: AttemptId::new(0, &Entropy([1; 32]), 0),

@@ -6,11 +6,12 @@ use super::words::{ago, ahead, count, span};
 use super::{Facts, Scheduled};
 use crate::clock::rfc3339;
 use serde::Serialize;
-use sortie_core::call::{CallSpec, WaitAuth};
+use sortie_core::call::{CallSpec, JobSpec, WaitAuth};
 use sortie_core::effect::{Timer, Work};
 use sortie_core::ids::AttemptId;
 use sortie_core::limits::REMINDERS;
 use sortie_core::state::AttemptState;
+use sortie_core::value::usd;
 use sortie_core::view::{ApprovalStep, Decision, JobStep, Step, StepKind, Tries};
 
 /// An open step.
@@ -86,9 +87,19 @@ fn job_words(
     let row = job.attempt.as_ref().and_then(|id| facts.attempt(id));
     let id = job.attempt.as_ref().map(ToString::to_string);
     let command = match scheduled.map(|scheduled| &scheduled.spec) {
+        Some(CallSpec::Job(JobSpec { agent: Some(agent), .. })) => format!(" (agent {})", agent.kind),
         Some(CallSpec::Job(spec)) => spec.command.first().map(|word| format!(" (`{word}`)")).unwrap_or_default(),
         _ => String::new(),
     };
+    if job.parked {
+        let text = format!(
+            "attempt {} of the job{command} has ended to wait for {}; the next one goes on with its session when they are answered.{}",
+            job.number,
+            count(job.asking.len(), "question"),
+            agent_words(job)
+        );
+        return (id, text, row.map(|row| attempt::of(facts, step, row)));
+    }
     if let Some(at) = job.retry_at.filter(|_| row.is_none_or(|row| row.state.is_over())) {
         let left = job.retry.attempts.saturating_sub(job.used);
         let text = format!(
@@ -103,10 +114,35 @@ fn job_words(
         Some(row) => {
             let known = attempt::of(facts, step, row);
             let doing = if job.behind.is_empty() || row.state != AttemptState::Scheduled { known.doing.clone() } else { after(facts, job) };
-            (id, format!("attempt {} of the job{command}: {doing}", row.number), Some(known))
+            (id, format!("attempt {} of the job{command}: {doing}{}", row.number, agent_words(job)), Some(known))
         }
         None => (id, format!("the job{command} is about to be launched."), None),
     }
+}
+
+/// What is to be known of an agent, and of a machine that may have been copied.
+fn agent_words(job: &JobStep) -> String {
+    let asks = match job.asking.len() {
+        0 => String::new(),
+        open => format!(" It asks people ({}): its time stands still until they have answered.", count(open, "question")),
+    };
+    let spent = job.spent;
+    let used = if spent.is_nothing() {
+        String::new()
+    } else {
+        format!(
+            " Attempts before it have used {} USD and {}.",
+            usd(spent.usd_micros),
+            count(usize::try_from(spent.tokens()).unwrap_or(usize::MAX), "token")
+        )
+    };
+    let cloned = if job.cloned {
+        " Two machines say that they run it: one is a clone of the other. The first is believed; find the other, and end what runs there."
+    } else {
+        ""
+    };
+    let asks = if job.parked { "" } else { &asks };
+    format!("{asks}{used}{cloned}")
 }
 
 /// It is launched when attempts of earlier lives of its step are over: two must not run at once.

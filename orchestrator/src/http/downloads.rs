@@ -27,7 +27,7 @@ pub(super) fn routes(driver: Driver) -> Router {
 /// The id of a resource in a link: its reference, as one segment of a path.
 #[must_use]
 pub fn id_of(reference: &Reference) -> String {
-    data_encoding::BASE64URL_NOPAD.encode(reference.to_string().as_bytes())
+    reference.link_id()
 }
 
 fn named(id: &str) -> Option<Reference> {

@@ -38,6 +38,12 @@ impl Reference {
         (!reference.name.is_empty() && reference.to_string() == text).then_some(reference)
     }
 
+    /// Its id in a signed link: the reference, as one segment of a path.
+    #[must_use]
+    pub fn link_id(&self) -> String {
+        data_encoding::BASE64URL_NOPAD.encode(self.to_string().as_bytes())
+    }
+
     /// The subject of a step that the server performs.
     #[must_use]
     pub fn of_call(call: u32) -> String {

@@ -54,6 +54,8 @@ impl Job {
             issued_s: now / 1_000,
             expires_s: now / 1_000 + 86_400,
             launching_at: now,
+            own_user: false,
+            disk_floor_bytes: 0,
         };
         let starting = InputBody::LaunchStarting { attempt: attempt.clone(), handed, slots: None };
         world.driver.deliver(Scope::Attempt { attempt: attempt.clone(), callback: None }, starting).await.unwrap();

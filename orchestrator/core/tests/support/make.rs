@@ -50,6 +50,8 @@ pub fn handed(now: Ms) -> Handed {
         issued_s: now / 1_000,
         expires_s: now / 1_000 + 1_000,
         launching_at: now,
+        own_user: false,
+        disk_floor_bytes: 0,
     }
 }
 

@@ -78,6 +78,8 @@ impl World<'_> {
             issued_s: self.now / 1_000,
             expires_s: self.now / 1_000 + 86_400,
             launching_at: self.now,
+            own_user: false,
+            disk_floor_bytes: 0,
         };
         let starting = InputBody::LaunchStarting { attempt: attempt.clone(), handed, slots: None };
         let Some(call) = self.call_of(attempt) else { return Ok(()) };

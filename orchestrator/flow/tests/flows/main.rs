@@ -1,5 +1,6 @@
 //! Flows as the server sees them: everything goes through a worker process, as it does there.
 
+mod agents;
 mod bounds;
 mod calls;
 mod check;

@@ -206,6 +206,8 @@ pub(super) fn handed() -> Handed {
         issued_s: NOW / 1_000,
         expires_s: NOW / 1_000 + 3_600,
         launching_at: NOW - 4 * MIN,
+        own_user: false,
+        disk_floor_bytes: 0,
     }
 }
 

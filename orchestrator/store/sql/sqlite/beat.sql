@@ -3,7 +3,12 @@
 -- What was seen over SSH has the number 0: it is as new as its time, and what is posted later goes on with its own numbers.
 INSERT INTO beat (run_no, fence, kind, seq, at, skew_ms, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
 ON CONFLICT (run_no, fence, kind) DO UPDATE SET seq = max(seq, excluded.seq), at = excluded.at, skew_ms = excluded.skew_ms, data = excluded.data
-WHERE excluded.seq > seq OR excluded.seq = 0;
+WHERE (excluded.seq > seq OR excluded.seq = 0)
+    -- A heartbeat from another machine than before is that of a clone (F100): the first one is believed.
+    AND (excluded.kind <> 0 OR coalesce(json_extract(excluded.data, '$.boot_id') = json_extract(data, '$.boot_id'), 1));
+-- name: boot
+-- Boot id of the machine that a heartbeat came from.
+SELECT json_extract(data, '$.boot_id') FROM beat WHERE run_no = ?1 AND fence = ?2 AND kind = 0;
 -- name: last_seen
 SELECT max(at) FROM beat WHERE run_no = ?1 AND fence = ?2;
 -- name: of_run

@@ -248,5 +248,7 @@ pub fn handed(host: &str) -> Handed {
         issued_s: START / 1_000,
         expires_s: START / 1_000 + 3_600,
         launching_at: START,
+        own_user: false,
+        disk_floor_bytes: 0,
     }
 }

@@ -115,12 +115,14 @@ impl BeatKind {
 }
 
 /// What came of a heartbeat.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BeatReply {
     /// Where the attempt stands; `None` where it is unknown.
     pub state: Option<AttemptState>,
     /// That the job is to be ended.
     pub stop: Option<StopReason>,
+    /// Where another machine than this heartbeat's says that it runs the attempt, and is believed: its boot id. Nothing was kept then.
+    pub believed_boot: Option<String>,
 }
 
 /// What evaluation needs.

@@ -15,10 +15,11 @@ use std::collections::BTreeMap;
 /// Keep a sign of life of an attempt that is not over, if it is newer than the kept one.
 pub(super) fn keep(db: &Connection, beat: &Beat) -> Result<BeatReply, StoreError> {
     let Some(attempt) = attempt::standing(db, &beat.attempt)? else {
-        return Ok(BeatReply { state: None, stop: None });
+        return Ok(BeatReply { state: None, stop: None, believed_boot: None });
     };
+    let mut kept = 1;
     if !attempt.state.is_over() {
-        db.prepare_cached(sqlite!("beat", "put"))?.execute(params![
+        kept = db.prepare_cached(sqlite!("beat", "put"))?.execute(params![
             attempt.run_no,
             attempt.fence,
             beat.kind as u8,
@@ -28,7 +29,18 @@ pub(super) fn keep(db: &Connection, beat: &Beat) -> Result<BeatReply, StoreError
             to_json(&beat.data)?
         ])?;
     }
-    Ok(BeatReply { state: Some(attempt.state), stop: attempt.stopping })
+    let believed_boot = if kept == 0 { other_boot(db, &attempt, beat)? } else { None };
+    Ok(BeatReply { state: Some(attempt.state), stop: attempt.stopping, believed_boot })
+}
+
+/// The boot id of the heartbeats that are believed, where this one is of another machine.
+fn other_boot(db: &Connection, attempt: &attempt::Standing, beat: &Beat) -> rusqlite::Result<Option<String>> {
+    let Some(said) = beat.data.get("boot_id").and_then(serde_json::Value::as_str).filter(|_| beat.kind == BeatKind::Heartbeat) else {
+        return Ok(None);
+    };
+    let believed: Option<String> =
+        db.prepare_cached(sqlite!("beat", "boot"))?.query_row(params![attempt.run_no, attempt.fence], |row| row.get(0))?;
+    Ok(believed.filter(|believed| believed != said))
 }
 
 /// Time of the newest sign of life of an attempt.

@@ -215,6 +215,8 @@ impl<'a> Play<'a> {
             issued_s: self.now / 1_000,
             expires_s: self.now / 1_000 + 1_000,
             launching_at: self.now,
+            own_user: false,
+            disk_floor_bytes: 0,
         };
         let starting = InputBody::LaunchStarting { attempt: id.clone(), handed, slots: None };
         let reply = self.deliver(of(&id), starting, None).await.unwrap().reply;
