@@ -4,6 +4,8 @@ use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Home};
 use crate::driver::{Driver, Evaluators, Parts};
 use crate::launcher::Launcher;
+use crate::launchers::Launchers;
+use crate::launchers::local::LocalLauncher;
 use crate::limits;
 use crate::resources::Resources;
 use crate::shim::{Shim, Shims};
@@ -11,6 +13,7 @@ use crate::ssh::{Config as SshConfig, SshLauncher};
 use crate::triggers::hooks::SecretOf;
 use crate::triggers::scheduler::Bell;
 use crate::vault::{Vault, VaultError};
+use crate::worker::mailbox::Mailboxes;
 use sortie_keys::{CachedVerifier, KeyRing, RingError};
 use sortie_store::model::Installation;
 use sortie_store::sqlite::SqliteStore;
@@ -35,6 +38,10 @@ pub struct App {
     pub launcher: Arc<dyn Launcher>,
     /// Adds and tests hosts.
     pub ssh: Arc<SshLauncher>,
+    /// Asks shims of this machine.
+    pub local: Arc<LocalLauncher>,
+    /// Questions that wait for workers.
+    pub workers: Arc<Mailboxes>,
     /// Delivers inputs and does due work.
     pub driver: Driver,
     /// The clock.
@@ -93,8 +100,9 @@ impl App {
         if let Some(path) = &config.shim {
             ssh.shims = Shims::only(Shim::from_file(path).map_err(|error| path_error(path, error))?);
         }
+        let (local, workers) = (Arc::new(LocalLauncher::new(&ssh.shims)), Arc::new(Mailboxes::default()));
         let ssh = Arc::new(SshLauncher::new(ssh));
-        let launcher: Arc<dyn Launcher> = ssh.clone();
+        let launcher: Arc<dyn Launcher> = Arc::new(Launchers { ssh: ssh.clone(), local: local.clone(), worker: workers.clone() });
         let tokens = Arc::new(CachedVerifier::new(ring));
         let clock = Clock::system();
         let config = Arc::new(config);
@@ -113,7 +121,7 @@ impl App {
         });
         let vault = Vault::new(Arc::clone(&store), tokens.ring().clone(), installation.id.clone());
         let secrets = secrets_of(Arc::new(vault));
-        Ok(Self { home, config, installation, store, tokens, launcher, ssh, driver, clock, bell: Bell::default(), secrets })
+        Ok(Self { home, config, installation, store, tokens, launcher, ssh, local, workers, driver, clock, bell: Bell::default(), secrets })
     }
 }
 

@@ -13,6 +13,7 @@ pub mod bytes;
 pub mod callback;
 pub mod confine;
 pub mod frame;
+pub mod lease;
 pub mod limits;
 pub mod receipt;
 pub mod spec;

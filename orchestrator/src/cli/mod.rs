@@ -34,6 +34,7 @@ mod status;
 mod table;
 mod token;
 mod waits;
+mod worker;
 
 pub use runs::event_line;
 
@@ -104,6 +105,8 @@ enum Command {
     Init(init::InitArgs),
     /// Run the server in the foreground
     Serve(serve::ServeArgs),
+    /// Serve jobs on this machine for a server that cannot reach it
+    Worker(worker::WorkerArgs),
     /// See the whole of it work, in seconds: nothing installed, nothing left behind
     Demo(demo::DemoArgs),
     /// Look at the whole installation on one screen
@@ -207,6 +210,7 @@ fn dispatch(command: Command, context: &Context) -> Result<Done, Problem> {
     match command {
         Command::Init(args) => runtime()?.block_on(init::run(args, context)),
         Command::Serve(args) => serve::run(&args, context),
+        Command::Worker(args) => worker::run(&args, context),
         Command::Demo(args) => demo::run(args),
         Command::Keys(command) => keys::run(command, context),
         Command::Schema(args) => schema::run(&args),

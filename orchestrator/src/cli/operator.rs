@@ -121,14 +121,14 @@ fn post(path: String, body: Value) -> Ask<'static> {
 
 impl ToFile {
     /// The file is made before anything is asked for: a token that cannot be written would be lost.
-    fn open(&self) -> Result<Option<std::fs::File>, Problem> {
+    pub(super) fn open(&self) -> Result<Option<std::fs::File>, Problem> {
         let Some(path) = &self.to else { return Ok(None) };
         let made = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
         made.map(Some).map_err(|error| failed(path, &error))
     }
 
     /// Show the token, or put it into the file.
-    fn handed(&self, file: Option<std::fs::File>, answer: Result<Success, Problem>) -> Result<Done, Problem> {
+    pub(super) fn handed(&self, file: Option<std::fs::File>, answer: Result<Success, Problem>) -> Result<Done, Problem> {
         let (Some(path), Some(mut file)) = (&self.to, file) else {
             let success = answer?;
             let text = fields(&success.data) + "the token is shown this once; use it as SORTIE_TOKEN\n";
@@ -148,7 +148,7 @@ impl ToFile {
 }
 
 fn fields(of: &Value) -> String {
-    table::fields(of, &[("name", "name"), ("roles", "roles"), ("token", "token"), ("token in", "token_file")])
+    table::fields(of, &[("name", "name"), ("roles", "roles"), ("server", "server"), ("token", "token"), ("token in", "token_file")])
 }
 
 fn failed(path: &Path, error: &std::io::Error) -> Problem {

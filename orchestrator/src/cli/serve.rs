@@ -72,7 +72,7 @@ async fn serve(context: &Context) -> Result<(), Problem> {
 }
 
 /// Set at the first SIGTERM or SIGINT; the second ends the process as usual.
-fn stop_signal() -> Result<watch::Receiver<bool>, Problem> {
+pub(super) fn stop_signal() -> Result<watch::Receiver<bool>, Problem> {
     let failed = |error: std::io::Error| Problem::new(ErrorCode::Failed, format!("no signal handler: {error}"));
     let (stop, stopped) = watch::channel(false);
     let (mut term, mut interrupt) = (signal(SignalKind::terminate()).map_err(failed)?, signal(SignalKind::interrupt()).map_err(failed)?);

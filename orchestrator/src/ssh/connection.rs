@@ -217,7 +217,7 @@ impl Dialer {
 }
 
 /// Pause after the n-th dropped handshake: doubles, between half and the whole of it.
-pub(super) fn pause(first: Duration, tries: u32) -> Duration {
+pub(crate) fn pause(first: Duration, tries: u32) -> Duration {
     let whole = first.saturating_mul(1 << tries.saturating_sub(1).min(8));
     let mut random = [0_u8; 2];
     // Without random bits the pause is merely not spread.

@@ -13,6 +13,7 @@ use super::client::{Ask, Client, segment};
 use super::context::Context;
 use super::output::Done;
 use super::table;
+use super::worker;
 use crate::envelope::Problem;
 use crate::error_code::ErrorCode;
 use clap::{Args, Subcommand};
@@ -22,6 +23,12 @@ use serde_json::json;
 pub enum HostCommand {
     /// Add a machine by its host key; puts the shim there and pins its state root
     Add(AddArgs),
+    /// Add a machine that nobody can reach: it comes and asks for work (`sortie worker`). Its token is shown once
+    AddWorker(worker::AddWorkerArgs),
+    /// Add the server's own machine: jobs run beside it, without SSH
+    AddLocal(worker::AddLocalArgs),
+    /// Make a new token for a worker, which is shown once; the old one is refused at once
+    Token(worker::TokenArgs),
     /// All hosts
     #[command(after_help = "Example:\n  sortie host list")]
     List,
@@ -82,6 +89,9 @@ const COLUMNS: [(&str, &str); 10] = [
 pub async fn run(command: HostCommand, context: &Context) -> Result<Done, Problem> {
     match command {
         HostCommand::Add(args) => add::run(args, context).await,
+        HostCommand::AddWorker(args) => worker::add_worker(args, &Client::new(context)?).await,
+        HostCommand::AddLocal(args) => worker::add_local(args, &Client::new(context)?).await,
+        HostCommand::Token(args) => worker::token(args, &Client::new(context)?).await,
         HostCommand::List => {
             let success = Client::new(context)?.get("/v1/hosts").await?;
             let text = table::of(&success.data["hosts"], &COLUMNS);

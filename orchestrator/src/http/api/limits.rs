@@ -1,5 +1,6 @@
 //! Every bound of the operator API, with its reason.
 
+pub use crate::launchers::limits::{HOST_LABELS, HOST_NAME_CHARS};
 /// Bytes of a request's body: a bundle of the largest size, every character escaped.
 pub const BODY_BYTES: usize = 8 << 20;
 /// Characters of an idempotency key.
@@ -22,10 +23,6 @@ pub const CANDIDATES: usize = 10;
 pub const ANSWER_PAGE: u64 = 200;
 /// Characters of a release's notes, and of the reason of a cancel.
 pub const NOTES_CHARS: usize = 4_000;
-/// Characters of a host's name; it is a DNS label.
-pub const HOST_NAME_CHARS: usize = 63;
-/// Labels of a host.
-pub const HOST_LABELS: usize = 64;
 /// Longest that a test or an enrolment of a host may take in all, in milliseconds.
 pub const HOST_MS: u64 = 90_000;
 /// How long the address that a tested host posts to is good, in seconds: longer than a test takes.

@@ -45,6 +45,7 @@ mod status;
 pub mod token;
 pub mod views;
 mod waits;
+mod workers;
 
 pub use caller::Caller;
 pub use flows::judged;

@@ -5,7 +5,7 @@ use super::token::{self, TokenDigest};
 use super::{
     approvals, audit, connections, dead, events, explain, export, flows, guard, hosts, idempotency, import, journals, launches, logs,
     metrics, operators, releases, resources, runs, runs_control, runs_create, runs_failures, runs_fork, runs_history, runs_tokens,
-    schedules, secrets, status, waits,
+    schedules, secrets, status, waits, workers,
 };
 use crate::app::App;
 use axum::Router;
@@ -54,6 +54,10 @@ pub(super) fn table(api: Api) -> (Router, Vec<(&'static str, &'static str)>) {
     table.get("/v1/hosts/{name}/keys", hosts::keys::show);
     table.post("/v1/hosts/{name}/keys", hosts::keys::accept);
     table.post("/v1/hosts/{name}/test", hosts::test);
+    table.post("/v1/hosts/local", workers::add_local);
+    table.get("/v1/workers", workers::list);
+    table.unremembered_post("/v1/workers", workers::add);
+    table.unremembered_post("/v1/workers/{name}/token", workers::rotate);
     table.get("/v1/flows", flows::list);
     table.get("/v1/flows/{name}", flows::show);
     table.post("/v1/flows/{name}/draft", flows::push);

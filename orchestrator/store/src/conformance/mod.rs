@@ -30,6 +30,7 @@ mod resources;
 mod triggers;
 mod turns;
 mod vault;
+mod workers;
 pub mod world;
 
 use crate::Store;
@@ -87,6 +88,7 @@ pub async fn run_all(fresh: impl AsyncFn() -> Arc<dyn Store>) {
         lists::an_evaluation_sees_reports_and_what_it_may_reuse,
     );
     vault::all(fresh).await;
+    workers::all(fresh).await;
     resources::all(fresh).await;
     triggers::all(fresh).await;
     operations::all(fresh).await;

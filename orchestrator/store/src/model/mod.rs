@@ -5,6 +5,7 @@ pub mod operations;
 pub mod resources;
 pub mod triggers;
 pub mod vault;
+pub mod workers;
 
 pub use hosts::{HostHealth, OpenAttempt};
 

@@ -11,6 +11,7 @@ mod reads;
 mod resources;
 mod triggers;
 mod vault;
+mod workers;
 
 pub use catalog::Catalog;
 pub use engine::Engine;
@@ -20,6 +21,7 @@ pub use reads::Reads;
 pub use resources::Resources;
 pub use triggers::Triggers;
 pub use vault::Vault;
+pub use workers::Workers;
 
 use crate::error::StoreError;
 use crate::model::{IdempotentAnswer, Installation};
@@ -31,7 +33,7 @@ use std::pin::Pin;
 pub type Fut<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
 /// The store of one installation: all parts of it, and what concerns it as a whole.
-pub trait Store: Engine + Reads + Catalog + Hosts + Vault + Resources + Triggers + Operations {
+pub trait Store: Engine + Reads + Catalog + Hosts + Vault + Resources + Triggers + Operations + Workers {
     /// Ids, epoch and schema of this store.
     fn installation(&self) -> Fut<'_, Installation>;
     /// Why nothing is written any more, once that is so for good (F016): the process is to end, and the next one looks at the file.

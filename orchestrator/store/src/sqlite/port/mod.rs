@@ -8,6 +8,7 @@ mod reads;
 mod resources;
 mod triggers;
 mod vault;
+mod workers;
 
 use super::{SqliteStore, backup, idempotency, installation, run};
 use crate::error::StoreError;
