@@ -14,6 +14,11 @@ pub fn mono_ms() -> u64 {
     (now.tv_sec * 1000 + now.tv_nsec / 1_000_000) as u64
 }
 
+/// Milliseconds since boot, suspended time included: what a lease is counted by.
+pub fn boot_ms() -> u64 {
+    mono_ms() + slept_ms()
+}
+
 /// Milliseconds that the machine has slept since boot: what the one clock counts and the other does not.
 pub fn slept_ms() -> u64 {
     let now = clock_gettime(ClockId::Boottime);

@@ -19,6 +19,7 @@ mod files;
 mod gate;
 mod harden;
 mod keeper;
+mod lease;
 mod limits;
 mod mcp;
 mod origin;

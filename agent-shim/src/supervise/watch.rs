@@ -5,9 +5,10 @@ use crate::contain::usage::most;
 use crate::limits::{GRACE_CAP_MS, SOON_MS, SWEEP_MS, TICK_MS};
 use crate::supervise::result::{End, Seen};
 use crate::tree::Tree;
-use crate::{agents, asks, clock, failpoint, keeper, output, spawn};
+use crate::{agents, asks, clock, failpoint, keeper, lease, output, spawn};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{WaitOptions, wait};
+use sortie_protocol::lease::LEASE_REASON;
 use sortie_protocol::spec::Spec;
 use std::os::fd::OwnedFd;
 
@@ -81,17 +82,20 @@ impl Watch<'_> {
         if known.is_some() || !alive { Some(known) } else { None }
     }
 
-    /// A reason to end the job: somebody's, or its time limit.
+    /// A reason to end the job: somebody's, its time limit, or the lease of its state root.
     fn stop(&self) -> Option<Stop> {
         if let Some(stop) = self.attempt.stop() {
             return Some(stop);
         }
-        if self.left_ms() > 0 {
+        let stop = if self.left_ms() == 0 {
+            Stop::now("timed_out", true)
+        } else if lease::is_over(self.attempt.root()) {
+            Stop::now(LEASE_REASON, false)
+        } else {
             return None;
-        }
-        let stop = Stop::now("timed_out", true);
+        };
         if let Err(error) = self.attempt.write_stop(&stop) {
-            self.attempt.log(&format!("cannot record the time limit: {error}"));
+            self.attempt.log(&format!("cannot record why it is ended: {error}"));
         }
         Some(stop)
     }

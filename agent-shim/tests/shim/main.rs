@@ -10,6 +10,7 @@ mod door;
 mod failpoints;
 mod files;
 mod launch;
+mod lease;
 mod limits;
 mod machine;
 mod outcomes;

@@ -13,6 +13,7 @@ use sortie_core::ids::{AttemptId, RunId};
 use sortie_core::input::{ResultSaid, Said};
 use sortie_core::view::Step;
 use sortie_protocol::callback::{JobOutcome, JobResult};
+use sortie_protocol::lease::LEASE_REASON;
 use sortie_store::StoreError;
 
 /// Judge a result as its step asks for it, see [`judged`].
@@ -118,6 +119,9 @@ fn failure(result: &JobResult, job: &JobSpec) -> Result<Option<Failure>, String>
         JobOutcome::Oom => (FailureKind::Oom, "killed for want of memory"),
         JobOutcome::TimedOut => (FailureKind::TimedOut, "ended by the shim at its time limit"),
         JobOutcome::Stopped if result.stop_reason.as_deref().is_some_and(is_limit) => (FailureKind::Limits, "ended by the shim"),
+        JobOutcome::Stopped if result.stop_reason.as_deref() == Some(LEASE_REASON) => {
+            (FailureKind::Lost, "its worker lost the server for longer than its lease, and ended it")
+        }
         JobOutcome::Stopped => (FailureKind::Cancelled, "ended by the shim because it was asked to"),
         JobOutcome::SpawnFailed => (FailureKind::Spawn, "could not be started"),
         JobOutcome::Lost => (FailureKind::Lost, "the supervisor died, and how the job ended is not known"),
