@@ -23,4 +23,5 @@ pub mod service;
 pub mod sshd;
 pub mod vm;
 pub mod wait;
+pub mod workers;
 pub mod world;

@@ -34,3 +34,4 @@ mod secrets;
 mod server_death;
 mod shim_death;
 mod triggers;
+mod workers;

@@ -132,11 +132,11 @@ fn f093_a_worker_that_is_cut_off_for_a_while_brings_its_results_after() {
     let script = format!("{}while [ ! -e {} ]; do sleep 0.05; done; echo survived", recorder.script("work"), gate.display());
     let run = job(&it, "far", &script);
     until_counted(&recorder, "work");
-    proxy.refuse(true);
+    proxy.away(true);
     std::fs::write(&gate, "").unwrap();
     let shown = run.ended(&it);
     assert_eq!(shown["value"]["output"].as_str().map(str::trim), Some("survived"), "its shim posts by itself: {shown:#}");
-    proxy.refuse(false);
+    proxy.away(false);
     let again = it.cli(&["launch", "--on", "far", "--wait", "--", "echo", "back"]);
     assert!(again.data()["value"]["output"].as_str().unwrap().contains("back"), "{}", again.json);
 }
