@@ -34,7 +34,7 @@ mod transcript;
 mod watch;
 
 pub use end::ask as ask_to_end;
-pub use prepare::prepare;
+pub use prepare::{check, prepare};
 pub use report::kept as report;
 pub use seen::Count;
 pub use session::{dir, standing};

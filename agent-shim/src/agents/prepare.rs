@@ -6,6 +6,7 @@ use super::{claude, codex, gemini, opencode, plant, transcript};
 use crate::attempt::Attempt;
 use crate::{checkpoint, files};
 use sortie_protocol::agent::{AgentKind, AgentTask};
+use sortie_protocol::bytes::Bytes;
 use sortie_protocol::spec::{Credentials, Spec};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -147,4 +148,24 @@ fn restore(attempt: &Attempt, credentials: &Credentials, kind: AgentKind, home: 
 fn door(env: &BTreeMap<OsString, OsString>) -> Option<Door> {
     let text = |name: &str| env.get(OsStr::new(name)).and_then(|value| value.to_str()).map(str::to_owned);
     Some(Door { program: text("SORTIE_SHIM")?, socket: text("SORTIE_SOCKET")? })
+}
+
+/// What is wrong with a task, if anything: what goes on a command line has no NUL, and what names a session is a plain word.
+///
+/// # Errors
+/// In words.
+pub fn check(task: &AgentTask, command: &[Bytes]) -> Result<(), &'static str> {
+    if task.kind == AgentKind::Command && command.first().is_none_or(|program| program.0.is_empty()) {
+        return Err("an agent of kind `command` has no command");
+    }
+    let texts = task.tools.iter().chain(&task.model).map(|text| text.as_bytes());
+    let words = task.arguments.iter().chain(&task.program).map(|word| &word.0[..]);
+    if words.chain(texts).any(|word| word.contains(&0)) {
+        return Err("a NUL byte in a word of the agent");
+    }
+    let session = task.session.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    if task.session.is_empty() || !session {
+        return Err("the agent's session is no id");
+    }
+    Ok(())
 }

@@ -9,7 +9,7 @@ use crate::sign::{ProofKey, sha256_hex};
 use crate::spawn::{Called, Ready};
 use crate::supervise::disk;
 use crate::view::view;
-use crate::{failpoint, files};
+use crate::{agents, failpoint, files};
 use sortie_protocol::VERSION;
 use sortie_protocol::artifact::path_fault;
 use sortie_protocol::confine::Isolation;
@@ -86,8 +86,10 @@ fn check(spec: &str, credentials: &Credentials) -> Result<AttemptId, Fault> {
         return Err(Fault(Refusal::Version, format!("this shim takes specs of version {VERSION}")));
     }
     let id = AttemptId::parse(&spec.attempt).ok_or_else(|| Fault::usage("the attempt's id is malformed"))?;
-    if spec.command.first().is_none_or(|program| program.0.is_empty()) {
-        return Err(Fault::usage("the command is empty"));
+    match &spec.agent {
+        Some(task) => agents::check(task, &spec.command).map_err(Fault::usage)?,
+        None if spec.command.first().is_none_or(|program| program.0.is_empty()) => return Err(Fault::usage("the command is empty")),
+        None => {}
     }
     let nul = |bytes: &[u8]| bytes.contains(&0);
     let bad_name = |name: &String| name.is_empty() || name.contains('=') || nul(name.as_bytes());

@@ -2,6 +2,7 @@
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "test code")]
 
+mod agents;
 mod asks;
 mod canary;
 mod delivery;

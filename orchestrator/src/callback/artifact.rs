@@ -11,10 +11,12 @@ use sortie_core::event::EventBody;
 use sortie_core::ids::{AttemptId, RunId};
 use sortie_core::view::Step;
 use sortie_keys::ProofSecret;
-use sortie_protocol::artifact::{ArtifactMeta, RESULT_NAME, RESULT_SLOT, artifact_id, is_kept_slot, path_fault};
+use sortie_protocol::artifact::{
+    ArtifactMeta, CHECKPOINT_NAME, RESULT_NAME, RESULT_SLOT, artifact_id, checkpoint_number, is_kept_slot, path_fault,
+};
 use sortie_protocol::bytes::from_hex;
 use sortie_protocol::callback::{CallbackKind, proof_message};
-use sortie_protocol::limits::{ARTIFACT_BYTES, RESULT_BYTES, RESULT_DOCUMENT_BYTES};
+use sortie_protocol::limits::{ARTIFACT_BYTES, CHECKPOINT_BYTES, RESULT_BYTES, RESULT_DOCUMENT_BYTES};
 use sortie_store::StoreError;
 
 /// A request of an upload, before its body is read.
@@ -117,6 +119,11 @@ async fn check(driver: &Driver, run: &RunId, step: &Step, head: &ArtifactHead<'_
     if meta.slot == RESULT_SLOT {
         let sizes = RESULT_BYTES as u64 + 1..=RESULT_DOCUMENT_BYTES;
         return if meta.name == RESULT_NAME && sizes.contains(&meta.size) { Ok(()) } else { invalid("not a large result document") };
+    }
+    if checkpoint_number(&meta.slot).is_some() {
+        // Whether the step is an agent's does not matter: it is bytes of its own attempt, bounded and counted as all of them.
+        let fits = meta.name == CHECKPOINT_NAME && meta.size <= CHECKPOINT_BYTES;
+        return if fits { Ok(()) } else { invalid("not a checkpoint") };
     }
     if meta.size > ARTIFACT_BYTES {
         return Err(Fault::Invalid(format!("an artifact has at most {ARTIFACT_BYTES} bytes")));

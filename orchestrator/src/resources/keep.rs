@@ -8,7 +8,7 @@ use sortie_core::canonical::digest;
 use sortie_core::failure::{Failure, FailureKind};
 use sortie_core::ids::{Ms, RunId};
 use sortie_core::input::TryOutcome;
-use sortie_protocol::artifact::{RESULT_NAME, path_fault};
+use sortie_protocol::artifact::{CHECKPOINT_NAME, RESULT_NAME, path_fault};
 use sortie_store::StoreError;
 use sortie_store::model::resources::{Named, ResourceRow};
 use std::path::Path;
@@ -84,7 +84,13 @@ impl Resources {
             }
         }
         crate::failpoint::hit("blob_kept");
-        match self.store.name_resource(row.clone(), RUN_BYTES).await? {
+        let mut named = self.store.name_resource(row.clone(), RUN_BYTES).await?;
+        // The newest checkpoint stands for its attempt. A death in between leaves none, and the upload, which has no receipt, is repeated.
+        if matches!(named, Named::Taken(_)) && row.name == CHECKPOINT_NAME {
+            self.store.unname_resource(&row.run, &row.subject, &row.name).await?;
+            named = self.store.name_resource(row.clone(), RUN_BYTES).await?;
+        }
+        match named {
             Named::New | Named::Same => Ok(row),
             Named::Taken(_) => Err(KeepError::Taken(row.name)),
             Named::OverTotal { kept } => Err(KeepError::OverTotal { kept, size }),
@@ -106,7 +112,7 @@ enum Source<'a> {
 }
 
 fn row(new: &NewResource<'_>, sha256: String, size: u64, now: Ms) -> Result<ResourceRow, KeepError> {
-    if new.name != RESULT_NAME
+    if ![RESULT_NAME, CHECKPOINT_NAME].contains(&new.name)
         && let Some(why) = path_fault(new.name)
     {
         return Err(KeepError::Name(why.replace("a path below the working directory", "the name of an artifact")));

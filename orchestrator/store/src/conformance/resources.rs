@@ -47,6 +47,11 @@ pub(super) async fn a_name_stands_for_its_first_bytes(world: &World) {
     assert_eq!(name(world, &row(&run, "report", "bb", 3)).await, Named::Taken(first.clone()));
     assert_eq!(world.store.resource(&run, "call-1", "report").await.unwrap(), Some(first));
     assert_eq!(world.store.resource(&run, "call-2", "report").await.unwrap(), None);
+    assert!(world.store.unname_resource(&run, "call-1", "report").await.unwrap());
+    assert!(!world.store.unname_resource(&run, "call-1", "report").await.unwrap());
+    let second = row(&run, "report", "bb", 3);
+    assert_eq!(name(world, &second).await, Named::New, "the name is free again");
+    assert_eq!(world.store.resource(&run, "call-1", "report").await.unwrap(), Some(second));
 }
 
 pub(super) async fn f106_names_are_data_and_differ_by_case(world: &World) {

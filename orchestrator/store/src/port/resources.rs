@@ -11,6 +11,8 @@ pub trait Resources: Send + Sync {
     /// Give bytes a name that were touched before. `total` bounds the bytes of the run, names of the same bytes counted each.
     /// [`crate::StoreError::NotFound`] for an unknown run or untouched bytes.
     fn name_resource(&self, row: ResourceRow, total: u64) -> Fut<'_, Named>;
+    /// Forget one name; the bytes go with a collection. False where there is none.
+    fn unname_resource(&self, run: &RunId, subject: &str, name: &str) -> Fut<'_, bool>;
     /// What a name stands for.
     fn resource(&self, run: &RunId, subject: &str, name: &str) -> Fut<'_, Option<ResourceRow>>;
     /// Everything of one attempt or call, by name.

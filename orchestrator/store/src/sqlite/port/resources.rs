@@ -18,6 +18,14 @@ impl Resources for SqliteStore {
         self.write(move |db| resource::name(db, &row, total))
     }
 
+    fn unname_resource(&self, run: &RunId, subject: &str, name: &str) -> Fut<'_, bool> {
+        let (run, subject, name) = (run.clone(), subject.to_owned(), name.to_owned());
+        self.write(move |db| match run::number(db, &run)? {
+            Some(run_no) => Ok(resource::unname(db, run_no, &subject, &name)?),
+            None => Ok(false),
+        })
+    }
+
     fn resource(&self, run: &RunId, subject: &str, name: &str) -> Fut<'_, Option<ResourceRow>> {
         let (run, subject, name) = (run.clone(), subject.to_owned(), name.to_owned());
         self.look(move |db| match run::number(db, &run)? {

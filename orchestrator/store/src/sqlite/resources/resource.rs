@@ -52,6 +52,11 @@ pub(in crate::sqlite) fn get(
     db.prepare_cached(sqlite!("resource", "get"))?.query_row(params![run_no, subject, name], |row| read(row, run)).optional()
 }
 
+/// Forget one name.
+pub(in crate::sqlite) fn unname(db: &Connection, run_no: RunNo, subject: &str, name: &str) -> rusqlite::Result<bool> {
+    Ok(db.prepare_cached(sqlite!("resource", "unname"))?.execute(params![run_no, subject, name])? == 1)
+}
+
 /// Everything of one attempt or call.
 pub(in crate::sqlite) fn of_subject(db: &Connection, run_no: RunNo, run: &RunId, subject: &str) -> rusqlite::Result<Vec<ResourceRow>> {
     db.prepare_cached(sqlite!("resource", "of_subject"))?.query_map(params![run_no, subject], |row| read(row, run))?.collect()
