@@ -48,7 +48,7 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
         Some([name, arguments @ ..]) if door::commands::NAMES.contains(name) => Ok(door::commands::run(name, arguments)),
         Some(["session", "--root", root] | ["--root", root, "session"]) => with_root(root, in_session),
         Some(["--root", root, verb @ ..]) => with_root(root, |root| single(root, verb)),
-        Some(["checkpoint", root, id, number, time_ms]) => make_checkpoint(root, id, number, time_ms),
+        Some(["keep-work", root, id, number, time_ms]) => make_checkpoint(root, id, number, time_ms),
         Some([part @ ("supervise" | "keep" | "gate"), root, id]) => internal(part, root, id),
         _ => Err(None),
     };

@@ -22,7 +22,7 @@ pub struct Helper {
 impl Helper {
     /// Start it; it ends after `time_ms` by itself.
     pub fn start(attempt: &Attempt, number: u32, time_ms: u64) -> io::Result<Self> {
-        let mut command = spawn::stage("checkpoint", attempt);
+        let mut command = spawn::stage("keep-work", attempt);
         command.arg(number.to_string()).arg(time_ms.to_string()).process_group(0);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let (spared, open) = tree::Spared::spawn(&mut command)?;

@@ -1,7 +1,7 @@
 //! Checkpoints of a coding agent's work: session, transcript and working tree, made now and then while it runs and at its end, so that
 //! another machine can take it up.
 //!
-//! Made by a process of its own (`sortie-shim checkpoint ROOT ATTEMPT NUMBER`), which the supervisor starts and forgets: neither
+//! Made by a process of its own (`sortie-shim keep-work ROOT ATTEMPT NUMBER TIME_MS`), which the supervisor starts and forgets: neither
 //! heartbeats nor the end of the job wait for git or for an upload. It ends itself when its time is up.
 //!
 //! | if it dies after | what is left | and then |
