@@ -7,6 +7,7 @@
 
 pub mod callbacks;
 pub mod cli;
+pub mod clis;
 pub mod fleet;
 pub mod flows;
 pub mod http;

@@ -76,6 +76,12 @@ impl Model {
         self.aside.lock().unwrap().clone()
     }
 
+    /// Hosts that somebody wanted to reach through this address as a proxy; nobody gets through.
+    #[must_use]
+    pub fn strays(&self) -> Vec<String> {
+        self.aside().iter().filter_map(|line| line.strip_prefix("CONNECT ")?.split(' ').next()).map(str::to_owned).collect()
+    }
+
     /// One request on a connection; what is cut short counts as nothing.
     fn serve(&self, mut stream: TcpStream) {
         let _ = stream.set_read_timeout(Some(REQUEST));

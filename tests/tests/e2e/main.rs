@@ -4,6 +4,7 @@
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "test code")]
 
+mod agents;
 mod answers;
 mod approvals;
 mod basics;
