@@ -71,7 +71,10 @@ impl Net {
         let port = format!("port{number}");
         // The port of a machine that was switched off a moment ago may still be there.
         let _ = ip_in(&self.switch, &["link", "del", &port]);
-        let add = ["link", "add", &port, "master", "br0", "up", "type", "veth", "peer", "name", "eth0", "netns", &pid.to_string()];
+        // The same network card after a reboot, so that nobody's table of neighbours is wrong.
+        let (card, pid) = (format!("02:00:00:00:00:{number:02x}"), pid.to_string());
+        let peer = ["name", "eth0", "address", &card, "netns", &pid];
+        let add = [&["link", "add", &port, "master", "br0", "up", "type", "veth", "peer"], &peer[..]].concat();
         ip_in(&self.switch, &add).unwrap();
     }
 
