@@ -48,7 +48,9 @@ pub fn earlier(attempt: &Attempt, spec: &Spec) -> Option<Attempt> {
     // Of an attempt that is not known to be over nothing is taken.
     here.find(|earlier| {
         let over = events::result(&events::read(earlier)).and_then(events::job_result).is_some_and(|result| result.tree_gone);
-        over && earlier.spec().is_ok_and(|spec| spec.cwd.is_none() && dir_for(earlier, &spec).is_dir())
+        // What lies in the private state root is not for another user, and the reverse is not the login's.
+        let same_way = earlier.user().is_some() == attempt.user().is_some();
+        over && same_way && earlier.spec().is_ok_and(|spec| spec.cwd.is_none() && dir_for(earlier, &spec).is_dir())
     })
 }
 
