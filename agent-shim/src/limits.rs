@@ -26,11 +26,13 @@ pub const REACH_BODY_BYTES: usize = 4 << 10;
 /// How long an agent may take to say its version, in milliseconds: a runtime that starts on a busy machine.
 pub const AGENT_VERSION_MS: u64 = 5_000;
 /// Most of a version that is read, in bytes.
-pub const AGENT_VERSION_BYTES: u64 = 200;
+pub const AGENT_VERSION_BYTES: usize = 200;
 /// How long the manager of a system is waited for, in milliseconds: then the next way to hold a job is tried.
 pub const MANAGER_MS: u64 = 3_000;
 /// How long one call of git may take, in milliseconds: 10 minutes, a large repository over a slow link. The job's own limit holds, too.
 pub const GIT_MS: u64 = 600_000;
+/// How long the output of a git that has ended is waited for, in milliseconds: something that it left behind may hold its pipes.
+pub const GIT_PIPE_MS: u64 = 1_000;
 /// Last output of git that is kept, in bytes.
 pub const GIT_OUTPUT_BYTES: usize = 4 << 10;
 /// How long the passwd file is waited for while a user is made, in milliseconds.

@@ -6,7 +6,7 @@
 
 use crate::attempt::Attempt;
 use crate::contain::user::{self, User};
-use crate::limits::{GIT_MS, GIT_OUTPUT_BYTES, WAIT_POLL_MS};
+use crate::limits::{GIT_MS, GIT_OUTPUT_BYTES, GIT_PIPE_MS, WAIT_POLL_MS};
 use crate::root::Root;
 use crate::tree::COOKIE;
 use crate::{clock, sign, spawn};
@@ -20,6 +20,8 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
 
 /// The mirror of a workspace's repository.
 pub fn mirror(root: &Root, workspace: &Workspace) -> PathBuf {
@@ -134,14 +136,14 @@ impl Git<'_> {
         // Directories here are ours, and a job's are made by us before they become its user's.
         command.args(["-c", "safe.directory=*"]).arg("-C").arg(self.dir).args(arguments);
         command.env_clear().envs(spawn::login_env()).env("GIT_TERMINAL_PROMPT", "0").env("GIT_ASKPASS", "true").env("SSH_ASKPASS", "true");
-        command.env("GIT_SSH_COMMAND", "ssh -oBatchMode=yes").env("LC_ALL", "C");
+        command.env("GIT_SSH_COMMAND", "ssh -oBatchMode=yes -oControlMaster=no").env("LC_ALL", "C");
         if let Some(attempt) = self.attempt {
             command.env(COOKIE, attempt.id().as_str());
         }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
         let mut child = command.spawn().map_err(|error| io::Error::other(format!("git cannot be run: {error}")))?;
         let (out, err) = (child.stdout.take(), child.stderr.take());
-        let (out, err) = (std::thread::spawn(move || drained(out)), std::thread::spawn(move || drained(err)));
+        let (out, err) = (drain(out), drain(err));
         let until = clock::mono_ms() + GIT_MS;
         let status = loop {
             match child.try_wait()? {
@@ -157,7 +159,8 @@ impl Git<'_> {
             }
             child.wait()?;
         }
-        let (out, err) = (out.join().unwrap_or_default(), err.join().unwrap_or_default());
+        let said = |from: &Receiver<String>| from.recv_timeout(Duration::from_millis(GIT_PIPE_MS)).unwrap_or_default();
+        let (out, err) = (said(&out), said(&err));
         match status {
             Some(status) if status.success() => Ok(out),
             Some(_) => Err(io::Error::other(format!("git: {}", last_line(&err)))),
@@ -170,6 +173,13 @@ impl Git<'_> {
         let found = self.run(&["rev-parse", "--verify", "--quiet", "--end-of-options", &format!("{name}^{{commit}}")]).ok()?;
         Some(found.trim().to_owned()).filter(|hash| !hash.is_empty())
     }
+}
+
+/// All that a pipe gives, once it has ended.
+fn drain(pipe: Option<impl io::Read + Send + 'static>) -> Receiver<String> {
+    let (said, heard) = channel();
+    std::thread::spawn(move || said.send(drained(pipe)));
+    heard
 }
 
 /// All that a pipe gives, the last of it kept.
