@@ -120,3 +120,10 @@ pub const DOOR_RETRY_CAP_MS: u64 = 2_000;
 pub const ASK_LATE_MS: u64 = 60_000;
 /// Copies that a job's own kept files may take together, in bytes: they lie on the disk twice until the job is over.
 pub const KEPT_BYTES: u64 = 1 << 30;
+/// Tool calls of one agent that are served at once: those that wait for people, and a few that report.
+pub const MCP_CALLS: usize = DOOR_WAITERS + 8;
+/// Between two signs of life of a tool that waits, in milliseconds: programs give up on silent tools after a minute.
+pub const MCP_ALIVE_MS: u64 = 10_000;
+/// How long a tool waits for people where nothing is said, in milliseconds: 10 minutes. Then the agent may end its turn, and costs
+/// nothing while it is night.
+pub const PARK_AFTER_MS: u64 = 600_000;

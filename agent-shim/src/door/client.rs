@@ -23,6 +23,11 @@ impl Failure {
     pub fn usage(message: impl Into<String>) -> Self {
         Self { code: Code::Usage, message: message.into() }
     }
+
+    /// Something that should have worked.
+    pub fn failed(message: impl Into<String>) -> Self {
+        Self { code: Code::Failed, message: message.into() }
+    }
 }
 
 /// How long a supervisor is tried for.

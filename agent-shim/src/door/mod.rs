@@ -18,5 +18,7 @@ mod socket;
 pub mod wire;
 
 pub use client::{Client, Failure, Patience};
+pub use commands::{ASK_DEFAULT_MS, absolute};
+pub use options::{Options, duration_ms};
 pub use server::Door;
 pub use socket::environment;

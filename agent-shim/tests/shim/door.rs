@@ -9,13 +9,13 @@ use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, Stdio};
 
 /// A job that lives until the test says so, and its door.
-fn waiting(vm: &Vm, attempt: &str) {
+pub fn waiting(vm: &Vm, attempt: &str) {
     vm.launched(&vm.sh(attempt, &format!("until [ -e {} ]; do sleep 0.02; done", vm.scratch("go").display())));
     eventually("the door", || vm.file(attempt, "door").exists());
 }
 
 /// A process of the job, as far as anybody can tell: it carries its cookie.
-fn inside(vm: &Vm, attempt: &str, program: &str) -> Command {
+pub fn inside(vm: &Vm, attempt: &str, program: &str) -> Command {
     let mut command = Command::new(program);
     command.env("SORTIE_JOB", attempt).env("SORTIE_SOCKET", vm.file(attempt, "door")).current_dir(vm.file(attempt, "work"));
     command

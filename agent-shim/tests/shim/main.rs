@@ -14,6 +14,7 @@ mod launch;
 mod lease;
 mod limits;
 mod machine;
+mod mcp;
 mod outcomes;
 mod reports;
 mod server;
