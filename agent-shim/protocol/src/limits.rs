@@ -21,9 +21,9 @@ pub const ARTIFACT_NAME_BYTES: usize = 1_024;
 /// Files that one job may keep by itself, beside those that its spec names: each costs an upload before its result.
 pub const KEPT_FILES: usize = 64;
 /// Longest title of a question, in bytes: it is one line of a list.
-pub const ASK_TITLE_BYTES: usize = 300;
+pub const ASK_TITLE_BYTES: usize = 200;
 /// Longest message of a question, in bytes: what a person reads before they decide.
-pub const ASK_MESSAGE_BYTES: usize = 16 << 10;
+pub const ASK_MESSAGE_BYTES: usize = 16_000;
 /// Roles that a question may name.
 pub const ASK_APPROVERS: usize = 16;
 /// Longest name of a role, of a tool and of a question's key, in bytes.
