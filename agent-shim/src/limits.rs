@@ -127,3 +127,9 @@ pub const MCP_ALIVE_MS: u64 = 10_000;
 /// How long a tool waits for people where nothing is said, in milliseconds: 10 minutes. Then the agent may end its turn, and costs
 /// nothing while it is night.
 pub const PARK_AFTER_MS: u64 = 600_000;
+/// Largest list of the files that a job has kept by itself, in bytes: the longest names, escaped.
+pub const SAVED_BYTES: u64 = 256 << 10;
+/// Longest comment of an answer that is kept, in bytes, and most names of who answered: it is read with every look.
+pub const ANSWER_COMMENT_BYTES: usize = 16 << 10;
+/// See there.
+pub const ANSWER_NAMES: usize = 64;

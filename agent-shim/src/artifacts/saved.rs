@@ -2,6 +2,7 @@
 
 use crate::attempt::Attempt;
 use crate::files;
+use crate::limits::SAVED_BYTES;
 use serde::{Deserialize, Serialize};
 use sortie_protocol::artifact::kept_slot;
 use std::io;
@@ -30,7 +31,8 @@ pub struct SavedFile {
 impl Saved {
     /// As they are now.
     pub fn read(attempt: &Attempt) -> Self {
-        files::read_json(&attempt.file("saved.json")).unwrap_or_default()
+        let bytes = files::read(&attempt.file("saved.json"), SAVED_BYTES).unwrap_or_default();
+        serde_json::from_slice(&bytes).unwrap_or_default()
     }
 
     /// The one of this name.

@@ -8,7 +8,7 @@ mod book;
 pub use book::{Book, Question};
 
 use crate::attempt::Attempt;
-use crate::limits::STATE_FILE_BYTES;
+use crate::limits::{ANSWER_COMMENT_BYTES, ANSWER_NAMES, STATE_FILE_BYTES};
 use crate::{clock, files, sign};
 use serde::{Deserialize, Serialize};
 use sortie_protocol::ask::AskAnswer;
@@ -34,7 +34,11 @@ pub fn answer(attempt: &Attempt, seq: u64) -> Option<KeptAnswer> {
 }
 
 /// Keep an answer, durably. The first one stands: what a job was told is not taken back.
-pub fn keep(attempt: &Attempt, seq: u64, answer: AskAnswer) -> io::Result<()> {
+pub fn keep(attempt: &Attempt, seq: u64, mut answer: AskAnswer) -> io::Result<()> {
+    answer.by.truncate(ANSWER_NAMES);
+    if let Some(comment) = answer.comment.as_mut().filter(|comment| comment.len() > ANSWER_COMMENT_BYTES) {
+        comment.truncate((0..=ANSWER_COMMENT_BYTES).rev().find(|at| comment.is_char_boundary(*at)).unwrap_or(0));
+    }
     let target = path(attempt, seq);
     if target.symlink_metadata().is_ok() {
         return Ok(());
@@ -97,6 +101,9 @@ mod tests {
         keep(&attempt, 2, said(Answered::Approved)).unwrap();
         keep(&attempt, 2, said(Answered::Rejected)).unwrap();
         assert_eq!(answer(&attempt, 2).unwrap().answer.answered, Answered::Approved);
+        let long = AskAnswer { comment: Some("ż".repeat(100_000)), ..said(Answered::Approved) };
+        keep(&attempt, 3, long).unwrap();
+        assert!(answer(&attempt, 3).unwrap().answer.comment.unwrap().len() <= ANSWER_COMMENT_BYTES);
         let asked = answer(&attempt, 2).unwrap().mono_ms - opened;
         assert_eq!((asked_ms(&attempt, opened + 3_600_000), is_parked(&attempt)), (asked, false));
     }

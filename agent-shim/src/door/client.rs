@@ -78,6 +78,7 @@ impl Client {
     pub fn call(&self, verb: &Verb) -> Result<Reply, Failure> {
         let begun = clock::mono_ms();
         let mut until = begun.saturating_add(self.patience.reach_ms);
+        let wanted_ms = if let Verb::Ask { park_ms, .. } = verb { *park_ms } else { None };
         let mut verb = verb.clone();
         let mut pause = 20;
         loop {
@@ -91,8 +92,8 @@ impl Client {
             if let (Some(question), Verb::Ask { ask, park_ms }) = (lost.0, &mut verb) {
                 // It is asked, on disk: from here on its own time counts, and what the job wanted to wait.
                 until = until.max(begun.saturating_add(ask.timeout_ms).saturating_add(2 * ASK_LATE_MS));
-                let left = park_ms.map(|ms| begun.saturating_add(ms).saturating_sub(now));
-                if left == Some(0) {
+                *park_ms = wanted_ms.map(|ms| begun.saturating_add(ms).saturating_sub(now));
+                if *park_ms == Some(0) {
                     return Ok(Reply::Pending { question });
                 }
                 pause = 20;

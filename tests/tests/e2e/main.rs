@@ -12,6 +12,7 @@ mod callbacks;
 mod canaries;
 mod control;
 mod cuts;
+mod door;
 mod ending;
 mod examples;
 mod explain;
