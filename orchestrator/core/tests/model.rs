@@ -64,6 +64,8 @@ fn any_run_survives_any_order_of_faults() {
             "run_reset",
             "run_overdue",
             "result_adopted",
+            "ask_opened",
+            "ask_closed",
             "exit_started",
             "exit_ended",
             "exit_failed",

@@ -34,7 +34,7 @@ fn operator(world: &World, name: &str, role: &str) -> PathBuf {
 }
 
 /// The question that a run asks, as `sortie approval list` shows it.
-fn question(world: &World, run: &Run) -> Value {
+pub(super) fn question(world: &World, run: &Run) -> Value {
     wait::until(&format!("{} asks for an approval", run.id), limits::RETRIED, || {
         let listed = world.it.cli(&["approval", "list"]).data().clone();
         listed["approvals"].as_array()?.iter().find(|row| row["run"] == run.id.as_str()).cloned()
@@ -46,7 +46,7 @@ fn kept(world: &World, run: &Run, name: &str) -> String {
     let listed = world.it.cli(&["resource", "list", "--run", &run.id]);
     let rows = listed.data()["resources"].as_array().unwrap();
     let row = rows.iter().find(|row| row["name"] == name).unwrap_or_else(|| panic!("no {name}: {}", listed.json));
-    let file = world.scratch(&format!("{}-{name}", run.id));
+    let file = world.scratch(&format!("{}-{}", run.id, name.replace('/', "-")));
     let _ = world.it.cli(&["resource", "get", row["resource"].as_str().unwrap(), "-o", file.to_str().unwrap()]).data();
     std::fs::read_to_string(file).unwrap()
 }

@@ -30,6 +30,7 @@ mod operators;
 mod outbound;
 mod partitions;
 mod pull;
+mod questions;
 mod reach;
 mod resources;
 mod secrets;

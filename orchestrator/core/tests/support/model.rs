@@ -4,7 +4,7 @@ mod outside;
 
 use super::flow::{Line, evaluate_run};
 use super::rng::Rng;
-use super::vm::{Phase, Vm};
+use super::vm::{PARKED, Phase, Vm};
 use super::{Claim, Not, World, make, of};
 use sortie_core::decide::{CallbackOutcome, Refusal, Reply};
 use sortie_core::effect::Work;
@@ -179,7 +179,7 @@ impl Model {
             Work::Launch(id) => self.launch(claim, &id),
             Work::Stop(id) => self.stop(claim, &id),
             Work::Probe(id) => self.probe(claim, &id),
-            Work::Ack(_) | Work::MakeRoom => self.world.finish(&claim),
+            Work::Ack(_) | Work::Answer { .. } | Work::MakeRoom => self.world.finish(&claim),
             Work::Start => {
                 let scope = Scope::Admission(self.world.run().id.clone());
                 self.pending.push(Pending { claim, scope, body: InputBody::Start });
@@ -278,6 +278,7 @@ impl Model {
         let id = self.rng.pick(&ids).clone();
         match self.vm.jobs[&id].1 {
             Phase::Running => self.running(&id),
+            Phase::Finished { .. } if self.rng.chance(10) => self.ask(&id),
             Phase::Finished { .. } => self.post_result(&id, "callback"),
             // What it had written turns up after all.
             Phase::Gone | Phase::Interrupted if self.rng.chance(30) => {
@@ -290,7 +291,9 @@ impl Model {
 
     fn running(&mut self, id: &AttemptId) {
         let exit = i64::from(self.rng.chance(40));
-        match self.rng.below(10) {
+        match self.rng.below(13) {
+            10 | 11 => self.ask(id),
+            12 => self.vm.set(id, Phase::Finished { exit: PARKED, invalid: false, left: false }),
             0 | 1 => self.post(id, "started", "s", Said::Started, "callback"),
             2 | 3 => {
                 self.world.last_seen.insert(id.clone(), self.world.now);
@@ -302,6 +305,16 @@ impl Model {
             7 if self.faults => self.vm.set(id, Phase::Finished { exit, invalid: true, left: false }),
             _ => self.vm.set(id, Phase::Finished { exit, invalid: false, left: false }),
         }
+    }
+
+    /// A question, or the same again.
+    fn ask(&mut self, id: &AttemptId) {
+        let seq = 1 + self.rng.below(4);
+        let message = format!("{id}.ask.{seq}");
+        let scope = Scope::Attempt { attempt: id.clone(), callback: Some(message.clone()) };
+        let callback = make::facts(&message, "ask", if self.rng.chance(30) { "collect" } else { "callback" });
+        let said = Said::Asked { seq, ask: make::ask(1_000 + 100_000 * seq) };
+        self.say(&scope, InputBody::AttemptCallback { attempt: id.clone(), callback, said });
     }
 
     fn post_result(&mut self, id: &AttemptId, via: &'static str) {

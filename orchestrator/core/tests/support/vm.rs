@@ -6,6 +6,9 @@ use std::collections::BTreeMap;
 
 use super::make;
 
+/// Stands for the exit of an agent that has ended to wait for people.
+pub const PARKED: i64 = 75;
+
 /// What the machine knows of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
@@ -90,7 +93,8 @@ impl Vm {
         match self.jobs.get(id)?.1 {
             Phase::Finished { exit, invalid: true, .. } => Some((format!("invalid{exit}"), Said::Invalid("/x: no number".to_owned()))),
             Phase::Finished { exit, left, .. } => {
-                let mut said = make::result(exit);
+                let mut said = make::result(if exit == PARKED { 0 } else { exit });
+                said.parked = exit == PARKED;
                 said.tree_gone = !left;
                 Some((format!("result{exit}"), Said::Result(said)))
             }

@@ -29,7 +29,9 @@ fn repository(world: &World) -> PathBuf {
 }
 
 fn start(world: &World, repo: &Path, agent: &str) -> Run {
-    let input = json!({ "host": "vm", "repo": repo, "issue": 7, "agent": ["sh", "-c", agent] });
+    // Any program can be the agent: it is told the prompt by its standard input.
+    let script = format!("grep -q 'Fix issue 7' || exit 9; {agent}");
+    let input = json!({ "host": "vm", "repo": repo, "issue": 7, "kind": "command", "program": "/bin/sh", "arguments": ["-c", script] });
     Run::start(&world.it, "fix-issue", &input)
 }
 
@@ -39,10 +41,10 @@ fn what_a_maintainer_approves_is_merged() {
     let repo = repository(&world);
     let ada = operator(&world, "ada", "maintainers");
     release(&world, "fix-issue");
-    let run = start(&world, &repo, "echo fixed >> README");
+    let run = start(&world, &repo, "echo fixed >> README; sh .sortie/finish.sh");
     let asked = question(&world, &run);
     assert_eq!((&asked["title"], asked["show"].as_array().map(Vec::len)), (&json!("Merge the fix of issue 7?"), Some(1)), "{asked:#}");
-    let diff = kept(&world, &run, "fix.diff");
+    let diff = kept(&world, &run, ".sortie/fix.diff");
     assert!(diff.contains("\n+fixed\n"), "{diff}");
     assert_eq!(git(&repo, &["show", "main:README"]), "a project\n", "nothing is merged before somebody decided");
 
@@ -66,9 +68,9 @@ fn what_is_rejected_is_not_merged_and_the_next_try_of_the_issue_begins_anew() {
     for word in ["one", "two"] {
         // This agent commits by itself.
         let commit = "git -c user.name=a -c user.email=a@localhost commit -q -a -m mine";
-        let run = start(&world, &repo, &format!("echo {word} >> README; {commit}"));
+        let run = start(&world, &repo, &format!("echo {word} >> README; {commit}; sh .sortie/finish.sh"));
         let asked = question(&world, &run);
-        assert!(kept(&world, &run, "fix.diff").contains(&format!("\n+{word}\n")));
+        assert!(kept(&world, &run, ".sortie/fix.diff").contains(&format!("\n+{word}\n")));
         let (id, revision) = (asked["id"].as_str().unwrap(), asked["revision"].to_string());
         let no = ["approval", "reject", id, "--revision", &revision, "--comment", "not so"];
         let _ = cli::run_as(&world.it.home, &ada, &no).data();
