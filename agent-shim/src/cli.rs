@@ -42,7 +42,7 @@ pub fn run(arguments: Vec<OsString>) -> ExitCode {
             Ok(DONE)
         }
         Some(["help" | "--help"]) => {
-            print!("{USAGE}\n");
+            println!("{USAGE}");
             Ok(door::commands::run("progress", &["--help"]))
         }
         Some([name, arguments @ ..]) if door::commands::NAMES.contains(name) => Ok(door::commands::run(name, arguments)),

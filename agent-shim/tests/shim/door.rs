@@ -4,6 +4,8 @@ use crate::uploads;
 use crate::vm::{SHIM, Vm, eventually};
 use serde_json::{Value, json};
 use sortie_protocol::artifact::ArtifactFate;
+use sortie_protocol::confine::Isolation;
+use sortie_protocol::spec::Spec;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, Stdio};
@@ -218,4 +220,17 @@ fn a_thousand_idle_connections_keep_nobody_out_for_long() {
     assert_eq!(shim(&vm, "att_door00000009", &["progress", "1"]).0, 0);
     std::fs::write(vm.scratch("go"), "").unwrap();
     assert_eq!(vm.posted_result("att_door00000009").exit_code, Some(0));
+}
+
+#[test]
+fn a_job_with_a_user_of_its_own_has_its_door() {
+    let vm = Vm::new();
+    let script = "set -e; [ \"$(id -u)\" != 0 ]
+        sortie-shim progress 7; echo x > f; sortie-shim artifact f; sortie-shim result 8
+        echo 9 > $SORTIE_PROGRESS.t && mv $SORTIE_PROGRESS.t $SORTIE_PROGRESS";
+    let spec = Spec { isolation: Isolation::OwnUser, ..vm.sh("att_door00000010", script) };
+    vm.launched(&spec);
+    let result = vm.posted_result("att_door00000010");
+    assert_eq!(result.exit_code, Some(0), "{}{}", result.output, result.error_output);
+    assert_eq!((result.result, result.progress.unwrap().data, result.artifacts.len()), (Some(json!(8)), json!(9), 1));
 }
