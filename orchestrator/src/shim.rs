@@ -107,7 +107,7 @@ mod tests {
         assert_eq!(&shim.bytes[..4], b"\x7fELF");
         assert_eq!(shim.bytes[18], 62, "x86-64");
         assert!(!shim.bytes.windows(4).any(|w| w == b"ld-l"), "no dynamic loader");
-        assert!(shim.bytes.len() <= 5 << 19, "{} bytes", shim.bytes.len());
+        assert!(shim.bytes.len() <= 4 << 20, "{} bytes", shim.bytes.len());
         assert_eq!(shim.sha256.len(), 64);
     }
 
