@@ -25,7 +25,7 @@ pub const LINE_BYTES: usize = 4096;
 pub const STDERR_BYTES: usize = 1024;
 /// What a session's reader may have heard and nobody has taken yet. The shim says one thing per question.
 pub const HEARD: usize = 8;
-/// Largest shim, in bytes: it is at most 4 MiB by design (3,765,224 bytes with the MCP server and its runtime), a debug build a few times that.
+/// Largest shim, in bytes: by design it is at most 4 MiB (3,765,224 bytes with the MCP server), a debug build a few times that.
 pub const SHIM_BYTES: u64 = 64 << 20;
 /// Piece in which a shim is written to a channel, in bytes: one SSH packet.
 pub const PIECE_BYTES: usize = 32 << 10;
