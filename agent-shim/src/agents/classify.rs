@@ -96,7 +96,7 @@ fn telling_line(stderr: &str, by_itself: bool) -> Option<String> {
     let plain = without_escapes(stderr);
     let lines = || plain.lines().map(str::trim).filter(|line| !line.is_empty());
     let error = lines().find(|line| line.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("error")));
-    error.or_else(|| lines().last().filter(|_| by_itself)).map(str::to_owned)
+    error.or_else(|| lines().next_back().filter(|_| by_itself)).map(str::to_owned)
 }
 
 fn without_escapes(text: &str) -> String {

@@ -100,7 +100,7 @@ pub fn earlier(attempt: &Attempt, task: &AgentTask) -> Option<Earlier> {
     ids.map(|id| Attempt::new(attempt.root(), id)).find_map(|earlier| {
         let start = started(&earlier).filter(|start| start.kind == task.kind && start.cwd.is_dir())?;
         let mut reader = Reader::new(task.kind, read(&earlier));
-        let _ = reader.to_the_end(&earlier);
+        let _ = reader.look_to_the_end(&earlier);
         let session = reader.seen().session.clone().or(start.session)?;
         let found = match transcript::find(task.kind, &start.home, &start.cwd, &session).ok()? {
             transcript::Found::Absent => return None,

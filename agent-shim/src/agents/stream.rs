@@ -62,7 +62,7 @@ impl Reader {
     }
 
     /// Everything that is there.
-    pub fn to_the_end(&mut self, attempt: &Attempt) -> std::io::Result<()> {
+    pub fn look_to_the_end(&mut self, attempt: &Attempt) -> std::io::Result<()> {
         while self.look(attempt)? {}
         // The last line may have lost its end.
         let part = std::mem::take(&mut self.part);

@@ -173,7 +173,10 @@ fn task(kind: &str, more: Value) -> AgentTask {
     serde_json::from_value(task).unwrap()
 }
 
-fn words(task: &AgentTask, resumes: bool) -> (Vec<String>, Vec<String>, Vec<(PathBuf, Vec<u8>)>) {
+/// Words, names of variables, files.
+type Started = (Vec<String>, Vec<String>, Vec<(PathBuf, Vec<u8>)>);
+
+fn words(task: &AgentTask, resumes: bool) -> Started {
     let door = super::launch::Door { program: "/bin/sortie-shim".to_owned(), socket: "/run/s".to_owned() };
     let setting = Setting {
         task,

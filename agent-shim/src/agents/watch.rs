@@ -96,7 +96,7 @@ fn next_checkpoint(attempt: &Attempt, time_ms: u64) -> std::io::Result<checkpoin
 /// Read what is left of a stream and judge. Doing it again gives the same.
 pub fn conclude(attempt: &Attempt, task: &AgentTask, over: &Over) {
     let mut reader = Reader::new(task.kind, session::read(attempt));
-    if let Err(error) = reader.to_the_end(attempt) {
+    if let Err(error) = reader.look_to_the_end(attempt) {
         attempt.log(&format!("the agent's stream cannot be read: {error}"));
     }
     let start = session::started(attempt);
