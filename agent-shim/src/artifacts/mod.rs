@@ -82,24 +82,37 @@ fn named(attempt: &Attempt, root: &OwnedFd, name: &str) -> Result<File, String> 
     })
 }
 
-/// Upload one file until a moment of the monotonic clock, beside everything else that is posted.
+/// Upload one file until a moment of the monotonic clock, beside everything else that is posted. Given up after `tries` requests in a
+/// row that came to nothing: somebody waits, or the next one is soon.
 ///
 /// # Errors
 /// Why the server does not have it.
-pub fn upload_until(attempt: &Attempt, slot: &str, name: &str, file: &File, limit: u64, until: u64) -> Result<Kept, String> {
+pub fn upload_until(
+    attempt: &Attempt,
+    slot: &str,
+    name: &str,
+    file: &File,
+    limit: u64,
+    (until, tries): (u64, u32),
+) -> Result<Kept, String> {
     let mut client = Client::default();
     let credentials = attempt.credentials().map_err(|error| format!("the credentials cannot be read: {error}"))?;
     if credentials.artifact_url.is_none() {
         return Err("this host does not reach the server".to_owned());
     }
     let mut upload = Upload::of(attempt.id().as_str(), slot, name, file, limit)?;
+    let mut left = tries;
     loop {
         match upload.step(&mut client, &credentials, attempt) {
             Outcome::Done(kept) => return Ok(kept),
             Outcome::Refused(why) => return Err(why),
-            Outcome::More => {}
+            Outcome::More => left = tries,
+            Outcome::Later { why, .. } if left <= 1 => return Err(why),
             Outcome::Later { ms, why } if clock::mono_ms().saturating_add(ms) >= until => return Err(why),
-            Outcome::Later { ms, .. } => clock::pause(ms),
+            Outcome::Later { ms, .. } => {
+                left -= 1;
+                clock::pause(ms);
+            }
         }
     }
 }

@@ -12,5 +12,7 @@ pub const LEAST_MS: u64 = 5_000;
 pub const TRANSCRIPT_BYTES: u64 = 64 << 20;
 /// Checkpoints between two removals of what earlier ones alone had held.
 pub const PRUNE_EVERY: u32 = 8;
+/// Requests of an upload that may come to nothing in a row: a server that is away takes the next checkpoint.
+pub const UPLOAD_TRIES: u32 = 3;
 /// How long the fetch of a checkpoint may take, in milliseconds.
 pub const FETCH_MS: u64 = 300_000;

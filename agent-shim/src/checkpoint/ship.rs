@@ -22,7 +22,14 @@ pub fn upload(attempt: &Attempt, number: u32, bundle: &Path, until: u64) -> Resu
     if !file.metadata().is_ok_and(|meta| own(&meta)) {
         return Err("the bundle is no file of the job's".to_owned());
     }
-    artifacts::upload_until(attempt, &checkpoint_slot(number), CHECKPOINT_NAME, &file, CHECKPOINT_BYTES, until)
+    artifacts::upload_until(
+        attempt,
+        &checkpoint_slot(number),
+        CHECKPOINT_NAME,
+        &file,
+        CHECKPOINT_BYTES,
+        (until, super::limits::UPLOAD_TRIES),
+    )
 }
 
 /// Fetch the bundle that an attempt is to start from.

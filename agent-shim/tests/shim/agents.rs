@@ -220,21 +220,22 @@ fn another_machine_starts_from_the_checkpoint() {
     let script = format!("{}; cat a/file", says(&there, "claude/resumed"));
     let mut spec = played(&there, "att_moves0000002", "claude", &script, json!({"earlier": ["att_moves0000001"]}));
     spec.number = 2;
-    let restored = |url: &str, spec: &Spec| {
-        let mut verb = there.launch_verb(spec);
+    let restored = |vm: &Vm, url: &str, spec: &Spec| {
+        let mut verb = vm.launch_verb(spec);
         let Verb::Launch { credentials, .. } = &mut verb else { panic!() };
         credentials.restore = Some(Restore { url: url.to_owned(), kept: kept.clone() });
-        there.verb(verb);
+        vm.verb(verb);
     };
-    restored(&url, &spec);
+    restored(&there, &url, &spec);
     let (result, agent) = ended(&there, "att_moves0000002");
     assert!(result.output.ends_with("work\n"), "{}", result.output);
     assert_eq!((agent.resumed, agent.usage.usd_micros), (true, Some(600)), "{agent:?}");
     assert!(heard(&there, "att_moves0000002", "args").contains(&format!("--resume\n{SESSION}\n")));
     // Bytes that are not those are not used: the work begins anew.
-    let mut spec = played(&there, "att_moves0000003", "claude", &says(&there, "claude/normal"), json!({}));
+    let third = Vm::new();
+    let mut spec = played(&third, "att_moves0000003", "claude", &says(&third, "claude/normal"), json!({}));
     spec.number = 3;
-    restored(&serve(vec![b'x'; kept.size as usize]), &spec);
-    let (_, agent) = ended(&there, "att_moves0000003");
+    restored(&third, &serve(vec![b'x'; kept.size as usize]), &spec);
+    let (_, agent) = ended(&third, "att_moves0000003");
     assert_eq!((agent.resumed, agent.outcome), (false, AgentOutcome::Completed));
 }
