@@ -13,9 +13,12 @@
 //! | what is kept elsewhere, and readable only here? | [`KeyRing::seal`] |
 //! | who are we on an SSH host? | [`ssh::Identity`] |
 //! | is this the host it was before? | [`known_hosts::KnownHosts`], [`pin::Pin`] |
+//! | has an authority vouched for it? | [`host_cert::judge`] |
+//! | may this user certificate be shown? | [`user_cert::UserCertificate`] |
 
 mod download;
 mod encoding;
+pub mod host_cert;
 pub mod known_hosts;
 pub mod limits;
 mod link;
@@ -28,6 +31,7 @@ mod secret;
 pub mod ssh;
 mod token;
 mod url;
+pub mod user_cert;
 
 pub use link::LinkSignature;
 pub use private_file::FileError;

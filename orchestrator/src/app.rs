@@ -8,7 +8,7 @@ use crate::launchers::Launchers;
 use crate::launchers::local::LocalLauncher;
 use crate::limits;
 use crate::resources::Resources;
-use crate::shim::{Shim, Shims};
+use crate::shim::Shim;
 use crate::ssh::{Config as SshConfig, SshLauncher};
 use crate::triggers::hooks::SecretOf;
 use crate::triggers::scheduler::Bell;
@@ -97,8 +97,8 @@ impl App {
         let installation = store.installation().await?;
         let audiences = remember_audience(&home, config.audience())?;
         let mut ssh = SshConfig::new(home.identity());
-        if let Some(path) = &config.shim {
-            ssh.shims = Shims::only(Shim::from_file(path).map_err(|error| path_error(path, error))?);
+        for path in config.shim.iter().rev() {
+            ssh.shims.put(Shim::from_file(path).map_err(|error| path_error(path, error))?);
         }
         let (local, workers) = (Arc::new(LocalLauncher::new(&ssh.shims)), Arc::new(Mailboxes::default()));
         let ssh = Arc::new(SshLauncher::new(ssh));

@@ -92,9 +92,9 @@ pub struct Config {
     /// Who is told of what, where a flow says nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notify: Vec<NotifyRule>,
-    /// A shim to put on hosts instead of the one inside this program.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub shim: Option<PathBuf>,
+    /// Shims to put on hosts of their machine type instead of those inside this program: one file, or a list.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "one_or_many")]
+    pub shim: Vec<PathBuf>,
 }
 
 /// What the server itself may send to, beside public addresses.
@@ -110,6 +110,19 @@ impl Outbound {
     fn is_default(&self) -> bool {
         *self == Self::default()
     }
+}
+
+fn one_or_many<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<PathBuf>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Given {
+        One(PathBuf),
+        Many(Vec<PathBuf>),
+    }
+    Given::deserialize(from).map(|given| match given {
+        Given::One(path) => vec![path],
+        Given::Many(paths) => paths,
+    })
 }
 
 /// TLS by files.
@@ -156,7 +169,7 @@ impl Config {
             callback_ca: None,
             outbound: Outbound::default(),
             notify: Vec::new(),
-            shim: None,
+            shim: Vec::new(),
         }
     }
 

@@ -101,6 +101,19 @@ impl KnownHosts {
         Ok(Self::parse(&read(path)?))
     }
 
+    /// Reads several files as one, in their order; lines are numbered through.
+    ///
+    /// # Errors
+    /// As [`KnownHosts::load`].
+    pub fn load_all<P: AsRef<Path>>(paths: &[P]) -> Result<Self, KnownHostsError> {
+        let mut bytes = Vec::new();
+        for path in paths {
+            bytes.extend(read(path.as_ref())?);
+            bytes.push(b'\n');
+        }
+        Ok(Self::parse(&bytes))
+    }
+
     /// Reads the bytes of a file. Lines that are not understood count for nothing; see [`KnownHosts::ignored`].
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Self {
@@ -151,11 +164,20 @@ impl KnownHosts {
         self.matching(host, port, Marker::None).map(RecordedKey::of).collect()
     }
 
-    /// Certificate authorities that may speak for a host, revoked ones left out. Certificates are not judged here yet.
+    /// Certificate authorities that may speak for a host, revoked ones left out. See [`crate::host_cert::judge`].
     #[must_use]
     pub fn authorities_for(&self, host: &str, port: u16) -> Vec<PublicKey> {
         let trusted = self.matching(host, port, Marker::CertAuthority).filter(|line| self.revoked(host, port, &line.blob).is_none());
         trusted.filter_map(|line| PublicKey::from_bytes(&line.blob).ok()).collect()
+    }
+
+    /// Keys behind `@revoked` that count for a host, under its bare name too.
+    #[must_use]
+    pub fn revoked_for(&self, host: &str, port: u16) -> Vec<PublicKey> {
+        let (here, bare) = (Target::new(host, port), Target::new(host, pattern::DEFAULT_PORT));
+        let revoked = self.lines.iter().filter(|line| line.marker == Marker::Revoked);
+        let for_host = revoked.filter(|line| line.hosts.matches(&here) || line.hosts.matches(&bare));
+        for_host.filter_map(|line| PublicKey::from_bytes(&line.blob).ok()).collect()
     }
 
     /// Revocation is looked for under the bare name too: a key that was lost is lost on every port.

@@ -22,13 +22,13 @@ pub enum CallbackMode {
 pub enum Login {
     /// With the private key in this file; the installation's own identity where the path is empty.
     Key(String),
-    /// With the ssh-agent at `SSH_AUTH_SOCK`.
+    /// With the ssh-agent at `SSH_AUTH_SOCK`, by its one key or certificate.
     Agent,
-    /// With the ssh-agent, by the key of this fingerprint (`SHA256:...`).
+    /// With the ssh-agent, by the key of this fingerprint (`SHA256:...`), as a certificate where the agent holds one of it.
     AgentKey(String),
     /// With an OpenSSH user certificate.
     Certificate {
-        /// File of the private key; the installation's own identity where empty.
+        /// File of the private key; the installation's own identity where empty; `agent` where the ssh-agent holds it.
         key: String,
         /// File of the certificate.
         certificate: String,
@@ -93,6 +93,9 @@ pub struct JumpHost {
     /// Certificate authorities whose host certificates are taken, as of a host.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub host_cas: Vec<String>,
+    /// The name that host certificates must be made out to, where it is not the address (`HostKeyAlias`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_name: Option<String>,
 }
 
 /// A machine that jobs run on, as `host add` pinned it.
@@ -139,9 +142,13 @@ pub struct Host {
     /// Machines on the way to it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub jumps: Vec<JumpHost>,
-    /// Certificate authorities (OpenSSH public key lines) whose host certificates are taken; the principal is the address.
+    /// Certificate authorities (OpenSSH public key lines) whose host certificates are taken; the principal is the address,
+    /// or [`Host::key_name`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub host_cas: Vec<String>,
+    /// The name that host certificates must be made out to, where it is not the address (`HostKeyAlias`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_name: Option<String>,
     /// Whether jobs must run as a user of their own there.
     #[serde(default)]
     pub own_user: bool,

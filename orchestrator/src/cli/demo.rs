@@ -1,7 +1,7 @@
 //! `sortie demo`: the main path on real parts, in a temporary folder.
 
 use super::context::read_text;
-use super::host::{ExpectedArgs, Target, key_lines};
+use super::host::{ExpectedArgs, Target, authorities, key_lines};
 use super::output::Done;
 use crate::demo::{self, Machine};
 use crate::envelope::{Next, Problem};
@@ -63,7 +63,8 @@ fn machine(args: &DemoArgs, host: &str, listen: SocketAddr) -> Result<Machine, P
     let expected = match &args.expected {
         ExpectedArgs { host_key_fingerprint: Some(text), .. } => Some(Expected::Fingerprint(text.clone())),
         ExpectedArgs { host_key_file: Some(path), .. } => Some(Expected::Keys(key_lines(&read_text(path)?))),
-        ExpectedArgs { known_hosts: Some(path), .. } => Some(Expected::KnownHosts(absolute(path)?)),
+        ExpectedArgs { host_ca: Some(given), .. } => Some(Expected::Authorities(authorities(given, &target.address, target.port)?)),
+        ExpectedArgs { known_hosts: Some(path), .. } => Some(Expected::KnownHosts(vec![absolute(path)?])),
         ExpectedArgs { trust_on_first_use: true, .. } => Some(Expected::TrustOnFirstUse),
         _ => None,
     };

@@ -6,7 +6,7 @@ use crate::config::{Config, Home};
 use crate::serve::{Listeners, serve};
 use crate::setup;
 use crate::ssh::embedded::EmbeddedHost;
-use crate::ssh::enroll::{EnrollRequest, Expected};
+use crate::ssh::enroll::{EnrollRequest, Expected, Place};
 use sortie_core::host::{CallbackMode, Host, Login};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -98,25 +98,26 @@ impl Place {
 }
 
 fn embedded_request(host: &EmbeddedHost, root: PathBuf) -> EnrollRequest {
-    EnrollRequest {
+    let host = Place {
         address: "127.0.0.1".to_owned(),
         port: host.port,
         user: "demo".to_owned(),
-        login: Login::Key(String::new()),
         expected: Some(Expected::Keys(vec![host.host_key_line.clone()])),
-        root: Some(root.display().to_string()),
-    }
+        ..Place::default()
+    };
+    EnrollRequest { host, root: Some(root.display().to_string()), ..EnrollRequest::default() }
 }
 
 fn machine_request(machine: &Machine) -> EnrollRequest {
-    EnrollRequest {
+    let host = Place {
         address: machine.address.clone(),
         port: machine.port,
         user: machine.user.clone(),
         login: machine.login.clone(),
         expected: machine.expected.clone(),
-        root: None,
-    }
+        key_name: None,
+    };
+    EnrollRequest { host, ..EnrollRequest::default() }
 }
 
 async fn enroll(app: &App, request: &EnrollRequest, name: String) -> anyhow::Result<Host> {
@@ -124,11 +125,13 @@ async fn enroll(app: &App, request: &EnrollRequest, name: String) -> anyhow::Res
     say(&format!("host {name}: {} ({}), state in {}", enrolled.facts.uname, enrolled.facts.containment, enrolled.state_root));
     let host = Host {
         name,
-        address: request.address.clone(),
-        port: request.port,
-        user: request.user.clone(),
-        login: request.login.clone(),
+        address: request.host.address.clone(),
+        port: request.host.port,
+        user: request.host.user.clone(),
+        login: request.host.login.clone(),
         host_keys: enrolled.host_keys,
+        host_cas: enrolled.host_cas,
+        arch: enrolled.arch,
         state_root: enrolled.state_root,
         marker: enrolled.marker,
         labels: vec![],

@@ -1,7 +1,8 @@
 //! What is offered to a server: modern algorithms only (F083). A server with none of them is not talked to.
 //!
 //! Not in the lists: SHA-1 anywhere, `ssh-rsa`, DSA, CBC, 3DES, RC4, Diffie-Hellman groups under 3,072 bits and
-//! server-chosen groups, MACs over the plain text with SHA-1, compression, host certificates.
+//! server-chosen groups, MACs over the plain text with SHA-1, compression. Host certificates are asked for where an authority
+//! is trusted.
 
 use russh::keys::{Algorithm, EcdsaCurve, HashAlg};
 use russh::{Preferred, cipher, compression, kex, mac};
@@ -33,13 +34,13 @@ fn rsa() -> impl Iterator<Item = Algorithm> {
     [HashAlg::Sha512, HashAlg::Sha256].into_iter().map(|hash| Algorithm::Rsa { hash: Some(hash) })
 }
 
-/// Everything that is offered, with these host-key algorithms.
+/// Everything that is offered, with these host-key algorithms, and certificates of all kinds where an authority is trusted.
 #[must_use]
-pub fn preferred(host_keys: Vec<Algorithm>) -> Preferred {
+pub fn preferred(host_keys: Vec<Algorithm>, certificates: bool) -> Preferred {
     Preferred {
         kex: Cow::Borrowed(KEX),
         key: Cow::Owned(host_keys),
-        host_key_certificates: Cow::Borrowed(&[]),
+        host_key_certificates: if certificates { Cow::Owned(any_host_key()) } else { Cow::Borrowed(&[]) },
         cipher: Cow::Borrowed(CIPHERS),
         mac: Cow::Borrowed(MACS),
         compression: Cow::Borrowed(COMPRESSION),
@@ -61,17 +62,22 @@ mod tests {
 
     #[test]
     fn f083_nothing_weak_is_offered() {
-        let offered = preferred(any_host_key());
+        let offered = preferred(any_host_key(), true);
         let names: Vec<String> = (offered.kex.iter().map(|n| n.as_ref().to_owned()))
             .chain(offered.cipher.iter().map(|n| n.as_ref().to_owned()))
             .chain(offered.mac.iter().map(|n| n.as_ref().to_owned()))
             .chain(offered.compression.iter().map(|n| n.as_ref().to_owned()))
             .chain(offered.key.iter().map(ToString::to_string))
+            .chain(offered.host_key_certificates.iter().map(Algorithm::to_certificate_type))
             .collect();
         for weak in ["sha1", "cbc", "group1-", "group14", "group-exchange", "zlib", "3des", "arcfour", "-96", "md5"] {
             assert!(!names.iter().any(|n| n.contains(weak)), "{weak} in {names:?}");
         }
-        assert!(!names.iter().any(|n| n == "ssh-rsa" || n == "ssh-dss" || n == "clear" || n == "hmac-none"));
+        assert!(!names.iter().any(|n| n == "ssh-rsa"
+            || n.starts_with("ssh-rsa-cert")
+            || n == "ssh-dss"
+            || n == "clear"
+            || n == "hmac-none"));
         assert!(names.iter().any(|n| n == "kex-strict-c-v00@openssh.com"));
     }
 }

@@ -35,7 +35,7 @@ impl SshLauncher {
     /// As for every question.
     pub async fn test(&self, host: &Host, now_ms: &(dyn Fn() -> i64 + Sync)) -> Result<Report, AskError> {
         let target = Target::of(host)?;
-        let connection = Arc::new(self.dialer.open(&target.endpoint, &target.trust, &target.login).await?);
+        let connection = Arc::new(self.dialer.open(&target.way).await?);
         let report = self.test_on(&connection, &target, host, now_ms).await;
         connection.close(&self.dialer.limits).await;
         report
@@ -49,7 +49,7 @@ impl SshLauncher {
         now_ms: &(dyn Fn() -> i64 + Sync),
     ) -> Result<Report, AskError> {
         let started = Instant::now();
-        let start = Start { at: &target.at, root: Some(&target.root), limits: &self.dialer.limits };
+        let start = Start { at: &target.at, root: Some(&target.root), installed: target.shim.as_ref(), limits: &self.dialer.limits };
         let installed = install::start(connection, start, self.shims.first(), &self.shims).await;
         let Installed { mut session, uploaded, .. } = installed.map_err(|error| error.into_ask_error(&target.at))?;
         let (asked, before) = (Instant::now(), now_ms());

@@ -1,20 +1,22 @@
-//! One SSH connection, from name look-up to login, each phase with its own limit.
+//! One SSH connection, from name look-up (or a channel of the machine before) to login, each phase with its own limit.
 
 use super::fault::{self, Phase, nothing};
 use super::gate::Gates;
-use super::handler::{Client, ClientError, Seen};
+use super::handler::{Client, ClientError, Seen, Shown};
 use super::limits::{self, Limits};
 use super::login::{self, Identities};
 use super::pins::Trust;
+use super::way::{Hop, Jumps};
 use super::wire::{self, KillSwitch, Wire};
 use super::{algorithms, dial};
+use crate::clock::Clock;
 use crate::launcher::AskError;
 use russh::client::{self, Handle};
-use russh::keys::PublicKey;
-use russh::{Disconnect, SshId};
+use russh::keys::{Algorithm, PublicKey};
+use russh::{ChannelOpenFailure, Disconnect, SshId};
 use sortie_core::failure::FailureKind;
-use sortie_core::host::Login;
 use std::borrow::Cow;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
@@ -56,6 +58,10 @@ pub struct Dialer {
     pub identities: Identities,
     /// Bounds on handshakes at once.
     pub gates: Gates,
+    /// Connections to machines on the way, shared by the hosts behind them.
+    pub jumps: Jumps,
+    /// For the windows of certificates.
+    pub clock: Clock,
     /// Time limits.
     pub limits: Limits,
 }
@@ -66,6 +72,10 @@ pub struct Connection {
     switch: KillSwitch,
     /// The key that the host proved.
     pub host_key: PublicKey,
+    /// The authority that vouched for it, where the host showed a certificate.
+    pub authority: Option<PublicKey>,
+    /// The connection that this one runs through; held while this one is.
+    via: Option<Arc<Self>>,
     /// How long it took.
     pub timings: Timings,
 }
@@ -88,16 +98,35 @@ impl Connection {
         self.handle.channel_open_session().await
     }
 
-    /// Say goodbye and close; the socket is closed in any case.
+    /// Say goodbye and close; the socket is closed in any case. So is what it ran through, where nothing else does.
     pub async fn close(self: Arc<Self>, limits: &Limits) {
-        let goodbye = async {
-            let _gone_already = self.handle.disconnect(Disconnect::ByApplication, "", "").await;
-            while !self.is_closed() {
-                tokio::time::sleep(Duration::from_millis(5)).await;
+        let mut closing = Some(self);
+        while let Some(connection) = closing {
+            let goodbye = async {
+                let _gone_already = connection.handle.disconnect(Disconnect::ByApplication, "", "").await;
+                while !connection.is_closed() {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+            };
+            let _in_time = timeout(limits.goodbye, goodbye).await;
+            connection.kill();
+            // Only the last one that ran through it closes it; where two leave at once, dropping it does.
+            closing = connection.via.clone().filter(|via| Arc::strong_count(via) == 2);
+        }
+    }
+
+    /// A channel of this connection to another server, for a connection through it.
+    async fn open_tunnel(&self, to: &Endpoint) -> Result<(Wire, KillSwitch), AskError> {
+        let opened = self.handle.channel_open_direct_tcpip(to.address.clone(), to.port.into(), "127.0.0.1", 0).await;
+        match opened {
+            Ok(channel) => Ok(wire::over_channel(channel.into_stream())),
+            Err(russh::Error::ChannelOpenFailure(ChannelOpenFailure::AdministrativelyProhibited)) => {
+                let message =
+                    format!("{to}: the machine before it forwards no connections for this login (AllowTcpForwarding, PermitOpen)");
+                Err(nothing(FailureKind::Refused, message))
             }
-        };
-        let _in_time = timeout(limits.goodbye, goodbye).await;
-        self.kill();
+            Err(error) => Err(nothing(FailureKind::Unreachable, format!("{to}: the machine before it cannot reach it ({error})"))),
+        }
     }
 
     /// Close without a word: the peer breaks the rules.
@@ -107,17 +136,17 @@ impl Connection {
 }
 
 impl Dialer {
-    /// Connect and log in. A handshake that the server drops before the login is tried again after a pause.
+    /// Connect and log in to one server. A handshake that it drops before the login is tried again after a pause.
     ///
     /// # Errors
-    /// `unreachable`, `host_key` or `auth`; in each case nothing was sent.
-    pub async fn open(&self, endpoint: &Endpoint, trust: &Trust, login: &Login) -> Result<Connection, AskError> {
+    /// `unreachable`, `host_key`, `auth` or `refused`; in each case nothing was sent.
+    pub(super) async fn open_hop(&self, hop: &Hop, via: Option<Arc<Connection>>) -> Result<Connection, AskError> {
         let mut tries = 1;
         loop {
-            match self.try_open(endpoint, trust, login, tries).await {
-                Ok(connection) => return Ok(connection),
+            match self.try_open(hop, via.as_ref(), tries).await {
+                Ok(connection) => return Ok(Connection { via, ..connection }),
                 Err((error, true)) if tries < self.limits.handshake_tries => {
-                    tracing::debug!(%endpoint, tries, %error, "handshake dropped, trying again");
+                    tracing::debug!(endpoint = %hop.endpoint, tries, %error, "handshake dropped, trying again");
                     tokio::time::sleep(pause(self.limits.handshake_pause, tries)).await;
                     tries += 1;
                 }
@@ -131,29 +160,35 @@ impl Dialer {
         }
     }
 
-    async fn try_open(&self, endpoint: &Endpoint, trust: &Trust, login: &Login, tries: u32) -> Result<Connection, (AskError, bool)> {
-        let credential = timeout(self.limits.auth, self.identities.credential(login)).await;
-        let credential =
-            credential.map_err(|_| (nothing(FailureKind::Auth, "the ssh-agent gives no answer"), false))?.map_err(|e| (e, false))?;
+    async fn try_open(&self, hop: &Hop, via: Option<&Arc<Connection>>, tries: u32) -> Result<Connection, (AskError, bool)> {
+        let Hop { endpoint, login, trust, .. } = hop;
+        let now = u64::try_from(self.clock.now_s()).unwrap_or(0);
+        let credential = timeout(self.limits.auth, self.identities.credential(login, now)).await;
+        let silent = |_| (nothing(FailureKind::Unreachable, "the ssh-agent gives no answer; the host is not asked without it"), false);
+        let credential = credential.map_err(silent)?.map_err(|e| (e, false))?;
         let _permit = self.gates.enter(&endpoint.address, endpoint.port).await;
         let started = Instant::now();
-        let (wire, switch) = self.dial(endpoint).await.map_err(|error| (error, false))?;
+        let (wire, switch) = self.dial(endpoint, via).await.map_err(|error| (error, false))?;
         let connected = Instant::now();
-        let (mut handle, host_key) = self.exchange_keys(endpoint, trust, wire, &switch).await?;
+        let (mut handle, shown) = self.exchange_keys(endpoint, trust, wire, &switch).await?;
         let exchanged = Instant::now();
         let logged_in = timeout(self.limits.auth, login::log_in(&mut handle, endpoint, credential)).await;
         logged_in.map_err(|_| (fault::timed_out(&endpoint.to_string(), Phase::Auth, self.limits.auth), false))??;
         switch.logged_in();
         let timings = Timings { connect: connected - started, kex: exchanged - connected, auth: exchanged.elapsed(), tries };
         tracing::debug!(%endpoint, ?timings, "connected");
-        Ok(Connection { handle, switch, host_key, timings })
+        let Shown { key: host_key, authority, .. } = shown;
+        Ok(Connection { handle, switch, host_key, authority, via: None, timings })
     }
 
-    async fn dial(&self, endpoint: &Endpoint) -> Result<(Wire, KillSwitch), AskError> {
-        let dialed = timeout(self.limits.connect, dial::dial(&endpoint.address, endpoint.port)).await;
-        let tcp = dialed.map_err(|_| fault::timed_out(&endpoint.to_string(), Phase::Connect, self.limits.connect))?;
+    async fn dial(&self, endpoint: &Endpoint, via: Option<&Arc<Connection>>) -> Result<(Wire, KillSwitch), AskError> {
+        let late = |_| fault::timed_out(&endpoint.to_string(), Phase::Connect, self.limits.connect);
+        if let Some(via) = via {
+            return timeout(self.limits.connect, via.open_tunnel(endpoint)).await.map_err(late)?;
+        }
+        let tcp = timeout(self.limits.connect, dial::dial(&endpoint.address, endpoint.port)).await.map_err(late)?;
         let unreachable = |error: std::io::Error| nothing(FailureKind::Unreachable, format!("{endpoint}: no connection: {error}"));
-        wire::wire(tcp.map_err(unreachable)?).map_err(unreachable)
+        wire::over_tcp(tcp.map_err(unreachable)?).map_err(unreachable)
     }
 
     async fn exchange_keys(
@@ -162,18 +197,17 @@ impl Dialer {
         trust: &Trust,
         wire: Wire,
         switch: &KillSwitch,
-    ) -> Result<(Handle<Client>, PublicKey), (AskError, bool)> {
+    ) -> Result<(Handle<Client>, Shown), (AskError, bool)> {
         let seen = Seen::default();
-        let client = Client { trust: trust.clone(), seen: seen.clone() };
-        let config = Arc::new(self.client_config(trust));
-        match timeout(self.limits.kex, client::connect_stream(config, wire, client)).await {
+        match self.greet(trust, wire, switch, &seen).await {
             Ok(Ok(handle)) => match seen.get() {
-                Some((key, _)) => Ok((handle, key)),
+                Some(shown) => Ok((handle, shown)),
                 None => Err((nothing(FailureKind::HostKey, format!("{endpoint}: the host showed no key")), false)),
             },
             Ok(Err(error)) => Err(fault::handshake(&endpoint.to_string(), trust, seen.get(), &error)),
-            Err(_) => {
-                let mut error = fault::timed_out(&endpoint.to_string(), Phase::Kex, self.limits.kex);
+            Err(phase) => {
+                let limit = if phase == Phase::Banner { self.limits.banner } else { self.limits.kex };
+                let mut error = fault::timed_out(&endpoint.to_string(), phase, limit);
                 if !switch.heard_something() {
                     error.message.push_str("; something listens there and says nothing");
                 }
@@ -182,10 +216,28 @@ impl Dialer {
         }
     }
 
+    /// Banner and key exchange; the banner has a limit of its own within that of both.
+    async fn greet(
+        &self,
+        trust: &Trust,
+        wire: Wire,
+        switch: &KillSwitch,
+        seen: &Seen,
+    ) -> Result<Result<Handle<Client>, ClientError>, Phase> {
+        let client = Client { trust: trust.clone(), seen: seen.clone(), clock: self.clock };
+        let mut connecting = pin!(client::connect_stream(Arc::new(self.client_config(trust)), wire, client));
+        let banner = self.limits.banner.min(self.limits.kex);
+        match timeout(banner, &mut connecting).await {
+            Ok(connected) => Ok(connected),
+            Err(_) if !switch.greeted() => Err(Phase::Banner),
+            Err(_) => timeout(self.limits.kex - banner, connecting).await.map_err(|_| Phase::Kex),
+        }
+    }
+
     fn client_config(&self, trust: &Trust) -> client::Config {
         client::Config {
             client_id: SshId::Standard(Cow::Borrowed(concat!("SSH-2.0-sortie_", env!("CARGO_PKG_VERSION")))),
-            preferred: algorithms::preferred(trust.algorithms()),
+            preferred: algorithms::preferred(trust.algorithms(), trust.takes_certificates()),
             keepalive_interval: Some(self.limits.keepalive),
             keepalive_max: self.limits.keepalives,
             channel_buffer_size: limits::CHANNEL_MESSAGES,
@@ -194,24 +246,26 @@ impl Dialer {
         }
     }
 
-    /// Look at the key of a host without logging in. sshd counts this against the address, so it is for `host add` only.
+    /// Look at a key of a host without logging in. sshd counts this against the address, so it is for people's commands only.
+    /// With the algorithms to ask for, where not all are meant.
     ///
     /// # Errors
     /// `unreachable`.
-    pub async fn look(&self, address: &str, port: u16) -> Result<PublicKey, AskError> {
-        let endpoint = Endpoint { address: address.to_owned(), port, user: String::new() };
-        let _permit = self.gates.enter(address, port).await;
-        let (wire, _switch) = self.dial(&endpoint).await?;
-        let seen = Seen::default();
-        let trust = Trust::OnlyLook;
-        let config = Arc::new(self.client_config(&trust));
-        let result =
-            timeout(self.limits.kex, client::connect_stream(config, wire, Client { trust: trust.clone(), seen: seen.clone() })).await;
+    pub(super) async fn look(
+        &self,
+        endpoint: &Endpoint,
+        via: Option<&Arc<Connection>>,
+        only: Option<Vec<Algorithm>>,
+    ) -> Result<PublicKey, AskError> {
+        let _permit = self.gates.enter(&endpoint.address, endpoint.port).await;
+        let (wire, switch) = self.dial(endpoint, via).await?;
+        let (seen, trust) = (Seen::default(), Trust::OnlyLook(only));
+        let result = self.greet(&trust, wire, &switch, &seen).await;
         match (seen.get(), result) {
-            (Some((key, _)), _) => Ok(key),
+            (Some(shown), _) => Ok(shown.key),
             (None, Ok(Err(error))) => Err(fault::handshake(&endpoint.to_string(), &trust, None, &error).0),
-            (None, Ok(Ok(_))) => Err(nothing(FailureKind::HostKey, format!("{address}:{port}: the host showed no key"))),
-            (None, Err(_)) => Err(fault::timed_out(&endpoint.to_string(), Phase::Kex, self.limits.kex)),
+            (None, Ok(Ok(_))) => Err(nothing(FailureKind::HostKey, format!("{endpoint}: the host showed no key"))),
+            (None, Err(phase)) => Err(fault::timed_out(&endpoint.to_string(), phase, self.limits.kex)),
         }
     }
 }

@@ -1,9 +1,8 @@
 //! From what went wrong to what the driver is told: kind, how much was sent, and words for people.
 
-use super::handler::ClientError;
+use super::handler::{ClientError, Shown};
 use super::pins::{Trust, Verdict, fingerprint};
 use crate::launcher::{AskError, Sent};
-use russh::keys::PublicKey;
 use sortie_core::failure::FailureKind;
 
 /// A failure before the request was sent: the host has not seen it.
@@ -23,9 +22,11 @@ pub fn perhaps(message: impl Into<String>) -> AskError {
 /// A phase of reaching a host, as messages name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// Name look-up and TCP connect.
+    /// Name look-up and TCP connect, or a channel through the machine before.
     Connect,
-    /// Banner and key exchange.
+    /// Up to the server's first words.
+    Banner,
+    /// Key exchange.
     Kex,
     /// Login.
     Auth,
@@ -41,6 +42,7 @@ impl Phase {
     pub const fn doing(self) -> &'static str {
         match self {
             Self::Connect => "connecting",
+            Self::Banner => "waiting for its SSH banner",
             Self::Kex => "exchanging keys",
             Self::Auth => "logging in",
             Self::Open => "opening a session",
@@ -58,9 +60,9 @@ pub fn timed_out(at: &str, phase: Phase, limit: std::time::Duration) -> AskError
 /// A connection that did not come to a login. Second: whether the server may only have been too busy (`MaxStartups`, a
 /// penalty box), so that trying again after a pause is of use.
 #[must_use]
-pub fn handshake(at: &str, trust: &Trust, seen: Option<(PublicKey, Verdict)>, error: &ClientError) -> (AskError, bool) {
-    if let Some((key, verdict)) = seen.filter(|(_, verdict)| *verdict != Verdict::Accepted) {
-        return (host_key(at, trust, &key, verdict), false);
+pub fn handshake(at: &str, trust: &Trust, seen: Option<Shown>, error: &ClientError) -> (AskError, bool) {
+    if let Some(shown) = seen.filter(|shown| shown.verdict != Verdict::Accepted) {
+        return (host_key(at, trust, &shown), false);
     }
     match error {
         ClientError::Ssh(russh::Error::NoCommonAlgo { kind: russh::AlgorithmKind::Key, ours, theirs }) => {
@@ -90,15 +92,21 @@ pub fn handshake(at: &str, trust: &Trust, seen: Option<(PublicKey, Verdict)>, er
     }
 }
 
-fn host_key(at: &str, trust: &Trust, key: &PublicKey, verdict: Verdict) -> AskError {
+fn host_key(at: &str, trust: &Trust, shown: &Shown) -> AskError {
+    let Shown { key, verdict, fault, .. } = shown;
     let shown = fingerprint(key);
+    let why = fault.as_ref().map(ToString::to_string).unwrap_or_default();
     let message = match verdict {
+        Verdict::Revoked if fault.is_some() => {
+            format!("{at}: the host shows {shown} with a certificate, and {why}. Nothing was sent. Do not add it again before you know why")
+        }
         Verdict::Revoked => {
             format!("{at}: the host shows {shown}, which is revoked. Nothing was sent. Do not add it again before you know why")
         }
+        Verdict::Certificate => format!("{at}: the host shows {shown}, but {why}; {} is on record. Nothing was sent", trust.describe()),
         Verdict::Unknown => format!(
             "{at}: the host shows {shown}, and nothing is known of it. Compare it on the host's console (`ssh-keygen -lf \
-             /etc/ssh/ssh_host_ed25519_key.pub`) and name it: --fingerprint {}",
+             /etc/ssh/ssh_host_ed25519_key.pub`) and name it: --host-key-fingerprint {}",
             shown.split(' ').next_back().unwrap_or_default()
         ),
         Verdict::Other | Verdict::Accepted => format!(
@@ -123,6 +131,7 @@ pub fn printable(bytes: &[u8], limit: usize) -> String {
 mod tests {
     use super::*;
     use crate::ssh::pins::Pins;
+    use russh::keys::PublicKey;
 
     const A: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJdD7y3aLq454yWBdwLWbieU1ebz9/cu7/QEXn9OIeZJ";
     const B: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB9dG4kjRhQTtWTVzd2t27+t0DEHBPW7iOD23TUiYLio";
@@ -135,7 +144,8 @@ mod tests {
     fn f081_another_key_is_said_with_both_fingerprints_and_is_not_tried_again() {
         let shown = PublicKey::from_openssh(B).unwrap();
         let error = ClientError::Ssh(russh::Error::UnknownKey);
-        let (fault, again) = handshake("vm:22", &trust(), Some((shown.clone(), Verdict::Other)), &error);
+        let seen = Shown { key: shown.clone(), verdict: Verdict::Other, authority: None, fault: None };
+        let (fault, again) = handshake("vm:22", &trust(), Some(seen), &error);
         assert_eq!((fault.kind, fault.sent, again), (FailureKind::HostKey, Sent::Nothing, false));
         assert!(fault.message.contains(&fingerprint(&shown)) && fault.message.contains(&trust().describe()), "{}", fault.message);
     }

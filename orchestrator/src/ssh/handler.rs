@@ -2,24 +2,40 @@
 
 use super::algorithms;
 use super::pins::{Trust, Verdict};
+use crate::clock::Clock;
 use russh::client::{self, Msg, Session};
+use russh::keys::ssh_key::public::KeyData;
 use russh::keys::{PublicKey, PublicKeyOrCertificate};
 use russh::{Channel, ChannelOpenFailure, Names};
+use sortie_keys::host_cert::HostCertFault;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// What a key exchange showed, for the error message of the one who waits for it.
+/// What a key exchange showed, and its judgement.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    /// The key that the host proved to hold.
+    pub key: PublicKey,
+    /// What it is worth.
+    pub verdict: Verdict,
+    /// The authority that vouched for it, where a certificate was shown.
+    pub authority: Option<PublicKey>,
+    /// What is wrong with that certificate.
+    pub fault: Option<HostCertFault>,
+}
+
+/// Where a key exchange leaves what it showed, for the one who waits for it.
 #[derive(Clone, Debug, Default)]
-pub struct Seen(Arc<Mutex<Option<(PublicKey, Verdict)>>>);
+pub struct Seen(Arc<Mutex<Option<Shown>>>);
 
 impl Seen {
-    /// The key and its judgement, once there was one.
+    /// What was shown, once there was something.
     #[must_use]
-    pub fn get(&self) -> Option<(PublicKey, Verdict)> {
+    pub fn get(&self) -> Option<Shown> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn set(&self, key: PublicKey, verdict: Verdict) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((key, verdict));
+    fn set(&self, shown: Shown) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(shown);
     }
 }
 
@@ -40,17 +56,39 @@ pub struct Client {
     pub trust: Trust,
     /// Where the shown key is noted.
     pub seen: Seen,
+    /// For certificates' windows.
+    pub clock: Clock,
+}
+
+impl Client {
+    fn judge(&self, shown: &PublicKeyOrCertificate) -> Shown {
+        match shown {
+            PublicKeyOrCertificate::PublicKey { key, .. } => {
+                Shown { key: key.clone(), verdict: self.trust.judge(key), authority: None, fault: None }
+            }
+            PublicKeyOrCertificate::Certificate(certificate) => {
+                let of = |key: &KeyData| PublicKey::new(key.clone(), "");
+                let now = u64::try_from(self.clock.now_s()).unwrap_or(0);
+                let fault = self.trust.judge_certificate(certificate, now).err();
+                let verdict = match &fault {
+                    None => Verdict::Accepted,
+                    Some(HostCertFault::Revoked { .. }) => Verdict::Revoked,
+                    Some(_) => Verdict::Certificate,
+                };
+                Shown { key: of(certificate.public_key()), verdict, authority: Some(of(certificate.signature_key())), fault }
+            }
+        }
+    }
 }
 
 impl client::Handler for Client {
     type Error = ClientError;
 
     async fn check_server_key(&mut self, key: &PublicKeyOrCertificate) -> Result<bool, Self::Error> {
-        // Certificates are not offered; one that comes all the same is not what was pinned.
-        let PublicKeyOrCertificate::PublicKey { key, .. } = key else { return Ok(false) };
-        let verdict = self.trust.judge(key);
-        self.seen.set(key.clone(), verdict);
-        Ok(verdict == Verdict::Accepted)
+        let shown = self.judge(key);
+        let accepted = shown.verdict == Verdict::Accepted;
+        self.seen.set(shown);
+        Ok(accepted)
     }
 
     async fn kex_done(&mut self, _secret: Option<&[u8]>, names: &Names, _session: &mut Session) -> Result<(), Self::Error> {

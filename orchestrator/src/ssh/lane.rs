@@ -71,7 +71,7 @@ impl Lane {
     /// A lane without a connection.
     #[must_use]
     pub fn new(target: Target, dialer: Arc<Dialer>, shims: Shims) -> Self {
-        let shim = Mutex::new(Arc::clone(shims.first()));
+        let shim = Mutex::new(Arc::clone(target.arch.and_then(|arch| shims.choose(arch)).unwrap_or_else(|| shims.first())));
         let (connection, installed) = (tokio::sync::Mutex::default(), tokio::sync::Mutex::default());
         Self { target, dialer, shims, state: Mutex::default(), wake: Notify::new(), connection, installed, shim }
     }

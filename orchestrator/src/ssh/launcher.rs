@@ -8,6 +8,8 @@ use super::limits::{LANES, Limits, PATIENCE};
 use super::login::Identities;
 use super::session::Question;
 use super::target::{LaneKey, Target, lane_key};
+use super::way::Jumps;
+use crate::clock::Clock;
 use crate::launcher::{AskError, Asking, Launcher};
 use crate::shim::Shims;
 use sortie_core::failure::FailureKind;
@@ -52,7 +54,7 @@ impl SshLauncher {
     #[must_use]
     pub fn new(config: Config) -> Self {
         let Config { identities, shims, limits } = config;
-        let dialer = Arc::new(Dialer { identities, gates: Gates::default(), limits });
+        let dialer = Arc::new(Dialer { identities, gates: Gates::default(), jumps: Jumps::default(), clock: Clock::system(), limits });
         Self { dialer, shims, lanes: Mutex::default(), next_question: AtomicU64::new(1) }
     }
 

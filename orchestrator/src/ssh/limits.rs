@@ -37,6 +37,18 @@ pub const ROOT_BYTES: usize = 1024;
 pub const DIAL_ADDRESSES: usize = 8;
 /// How long an address has before the next one is tried beside it (RFC 8305 recommends 250 ms).
 pub const DIAL_STAGGER: Duration = Duration::from_millis(250);
+/// Machines on the way to a host: every one is a login, and an SSH connection inside the one before.
+pub const JUMPS: usize = 8;
+/// Connections to machines on the way that are remembered for sharing; dead ones beyond this are forgotten first.
+pub const SHARED: usize = 1024;
+/// How long OpenSSH may take to say what an alias means: it reads files; a `Match exec` may look further.
+pub const ALIAS: Duration = Duration::from_secs(5);
+/// Bytes of an ssh_config file, and of what `ssh -G` prints (about 4 KiB).
+pub const ALIAS_BYTES: u64 = 256 << 10;
+/// Files of an ssh_config with all that it includes; more are a circle.
+pub const ALIAS_FILES: usize = 64;
+/// Certificate authorities of one host, and revoked keys.
+pub const AUTHORITIES: usize = 64;
 /// Commands at once on one embedded host: it serves a demo and tests.
 pub const EMBEDDED_COMMANDS: usize = 64;
 /// Connections at once to one embedded host.
@@ -45,8 +57,10 @@ pub const EMBEDDED_CONNECTIONS: usize = 32;
 /// Time limits, one for each phase, and what else a test shortens.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Name look-up and TCP connect.
+    /// Name look-up and TCP connect, or the channel through the machine before.
     pub connect: Duration,
+    /// Until the server has said which SSH it speaks; part of `kex`.
+    pub banner: Duration,
     /// Banner and key exchange.
     pub kex: Duration,
     /// Login.
@@ -80,6 +94,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(10),
+            banner: Duration::from_secs(10),
             kex: Duration::from_secs(30),
             auth: Duration::from_secs(30),
             open: Duration::from_secs(10),

@@ -9,14 +9,16 @@
 //! | --- | --- |
 //! | what is executed on a host? | [`script`] |
 //! | what may it print, and what do we make of it? | [`listener`], [`reader`] |
-//! | which algorithms, which keys? | [`algorithms`], [`pins`] |
+//! | which algorithms, which keys, whose certificates? | [`algorithms`], [`pins`] |
+//! | which machines are passed on the way? | [`way`] |
 //! | what goes wrong, and what is the driver told? | [`fault`] |
 //! | how many at once, how long? | [`limits`], [`gate`], [`lane`] |
-//! | how does a host get added? | [`enroll`] |
+//! | how does a host get added? | [`enroll`]; by an alias of ssh_config: [`alias`] |
 //!
-//! Not here: PTYs, environment requests, forwarding of any kind, compression, passwords, host certificates.
+//! Not here: PTYs, environment requests, forwarding of any kind, compression, passwords.
 
 pub mod algorithms;
+pub mod alias;
 pub mod check;
 pub mod connection;
 mod dial;
@@ -33,9 +35,12 @@ pub mod listener;
 pub mod login;
 pub mod pins;
 pub mod reader;
+pub mod scan;
 pub mod script;
 pub mod session;
+mod sign;
 mod target;
+pub mod way;
 mod wire;
 mod worker;
 

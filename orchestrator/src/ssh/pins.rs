@@ -1,15 +1,19 @@
 //! What is believed about a host's key, and the judgement of the key that it shows.
 
 use super::algorithms;
-use russh::keys::{Algorithm, HashAlg, PublicKey};
+use russh::keys::{Algorithm, Certificate, HashAlg, PublicKey};
+use sortie_keys::host_cert::{self, HostCertFault};
 use sortie_keys::known_hosts::{HostKeyVerdict, KnownHosts};
 use sortie_keys::pin::Pin;
 
-/// Keys that a host may prove, and keys that it must not.
+/// Keys that a host may prove, authorities that may vouch for it, and keys that it must not show.
 #[derive(Clone, Debug, Default)]
 pub struct Pins {
     accepted: Vec<Pin>,
     revoked: Vec<Pin>,
+    authorities: Vec<Pin>,
+    /// What certificates must be made out to.
+    name: String,
 }
 
 impl Pins {
@@ -18,16 +22,29 @@ impl Pins {
     /// # Errors
     /// For people: the line that is none, or that no key is left to accept.
     pub fn parse<S: AsRef<str>>(lines: &[S]) -> Result<Self, String> {
-        let mut pins = Self::default();
+        Self::with_authorities::<S, &str>(lines, &[], "")
+    }
+
+    /// The same, with authorities (`Host.host_cas`) that may vouch for this name. Then no key need be pinned, and one that is
+    /// not pinned is refused all the same.
+    ///
+    /// # Errors
+    /// As [`Pins::parse`].
+    pub fn with_authorities<S: AsRef<str>, T: AsRef<str>>(lines: &[S], authorities: &[T], name: &str) -> Result<Self, String> {
+        let mut pins = Self { name: name.to_owned(), ..Self::default() };
+        for line in authorities.iter().map(|line| line.as_ref().trim()) {
+            pins.authorities.push(pin(line)?);
+        }
         for line in lines.iter().map(|line| line.as_ref().trim()) {
             let (list, text) = match line.strip_prefix("@revoked ") {
                 Some(text) => (&mut pins.revoked, text),
                 None => (&mut pins.accepted, line),
             };
-            list.push(text.parse().map_err(|error| format!("{error}: {:?}", text.chars().take(60).collect::<String>()))?);
+            list.push(pin(text)?);
         }
         pins.accepted.retain(|pin| !pins.revoked.contains(pin));
-        if Pin::algorithms(&pins.accepted).is_empty() {
+        pins.authorities.retain(|pin| !pins.revoked.contains(pin));
+        if Pin::algorithms(&pins.accepted).is_empty() && pins.authorities.is_empty() {
             return Err("no usable host key is pinned; add the host again with its fingerprint".to_owned());
         }
         Ok(pins)
@@ -38,6 +55,10 @@ impl Pins {
     pub fn accepted(&self) -> &[Pin] {
         &self.accepted
     }
+}
+
+fn pin(line: &str) -> Result<Pin, String> {
+    line.parse().map_err(|error| format!("{error}: {:?}", line.chars().take(60).collect::<String>()))
 }
 
 /// What is believed about a host before it is asked.
@@ -55,11 +76,13 @@ pub enum Trust {
         host: String,
         /// Port.
         port: u16,
+        /// What certificates must be made out to: the name, or the `HostKeyAlias` under which it is recorded.
+        name: String,
     },
     /// The operator takes whatever key it shows, this once.
     FirstUse,
-    /// Nothing: the key is looked at, and the connection ends there.
-    OnlyLook,
+    /// Nothing: the key is looked at, and the connection ends there. With the algorithms that are asked for, or all.
+    OnlyLook(Option<Vec<Algorithm>>),
 }
 
 /// What a shown key is.
@@ -73,6 +96,8 @@ pub enum Verdict {
     Other,
     /// Nothing is known of this host.
     Unknown,
+    /// A certificate that does not hold.
+    Certificate,
 }
 
 impl Trust {
@@ -84,9 +109,35 @@ impl Trust {
             Self::Pinned(pins) => verdict(&Pin::check(&pins.accepted, key)),
             Self::Fingerprint(expected) if *expected == sha256(key) => Verdict::Accepted,
             Self::Fingerprint(_) => Verdict::Other,
-            Self::KnownHosts { file, host, port } => verdict(&file.check(host, *port, key)),
+            Self::KnownHosts { file, host, port, .. } => verdict(&file.check(host, *port, key)),
             Self::FirstUse => Verdict::Accepted,
-            Self::OnlyLook => Verdict::Unknown,
+            Self::OnlyLook(_) => Verdict::Unknown,
+        }
+    }
+
+    /// Judge a certificate whose key a server has proved to hold. `now` in Unix seconds.
+    ///
+    /// # Errors
+    /// What is wrong with it; where no authority is trusted, that.
+    pub fn judge_certificate(&self, certificate: &Certificate, now: u64) -> Result<(), HostCertFault> {
+        match self {
+            Self::Pinned(pins) => host_cert::judge(certificate, &pins.authorities, &pins.revoked, &pins.name, now),
+            Self::KnownHosts { file, host, port, name } => {
+                let pins = |keys: Vec<PublicKey>| keys.iter().map(Pin::new).collect::<Vec<_>>();
+                let (authorities, revoked) = (pins(file.authorities_for(host, *port)), pins(file.revoked_for(host, *port)));
+                host_cert::judge(certificate, &authorities, &revoked, name, now)
+            }
+            Self::Fingerprint(_) | Self::FirstUse | Self::OnlyLook(_) => host_cert::judge(certificate, &[], &[], "", now),
+        }
+    }
+
+    /// Whether host certificates are asked for: only where an authority is trusted.
+    #[must_use]
+    pub fn takes_certificates(&self) -> bool {
+        match self {
+            Self::Pinned(pins) => !pins.authorities.is_empty(),
+            Self::KnownHosts { file, host, port, .. } => !file.authorities_for(host, *port).is_empty(),
+            Self::Fingerprint(_) | Self::FirstUse | Self::OnlyLook(_) => false,
         }
     }
 
@@ -95,10 +146,13 @@ impl Trust {
     pub fn algorithms(&self) -> Vec<Algorithm> {
         match self {
             Self::Pinned(pins) => Pin::algorithms(&pins.accepted),
-            Self::KnownHosts { file, host, port } => {
-                Some(file.algorithms_for(host, *port)).filter(|a| !a.is_empty()).unwrap_or_else(algorithms::any_host_key)
+            Self::KnownHosts { file, host, port, .. } => {
+                let recorded = file.algorithms_for(host, *port);
+                // A host that is known by an authority alone shows a certificate, or nothing that is believed.
+                if recorded.is_empty() && !self.takes_certificates() { algorithms::any_host_key() } else { recorded }
             }
-            Self::Fingerprint(_) | Self::FirstUse | Self::OnlyLook => algorithms::any_host_key(),
+            Self::OnlyLook(Some(only)) => only.clone(),
+            Self::Fingerprint(_) | Self::FirstUse | Self::OnlyLook(None) => algorithms::any_host_key(),
         }
     }
 
@@ -106,17 +160,20 @@ impl Trust {
     #[must_use]
     pub fn describe(&self) -> String {
         match self {
-            Self::Pinned(pins) => pins.accepted.iter().map(|pin| fingerprint(pin.public_key())).collect::<Vec<_>>().join(" or "),
-            Self::Fingerprint(expected) => expected.clone(),
-            Self::KnownHosts { file, host, port } => {
-                let recorded = file.recorded_for(host, *port);
-                recorded
-                    .iter()
-                    .map(|key| format!("{} {} (line {})", key.algorithm, key.fingerprint, key.line))
-                    .collect::<Vec<_>>()
-                    .join(" or ")
+            Self::Pinned(pins) => {
+                let keys = pins.accepted.iter().map(|pin| fingerprint(pin.public_key()));
+                let by = pins.authorities.iter().map(|pin| format!("a certificate by {}", fingerprint(pin.public_key())));
+                keys.chain(by).collect::<Vec<_>>().join(" or ")
             }
-            Self::FirstUse | Self::OnlyLook => "nothing".to_owned(),
+            Self::Fingerprint(expected) => expected.clone(),
+            Self::KnownHosts { file, host, port, .. } => {
+                let recorded = file.recorded_for(host, *port);
+                let keys = recorded.iter().map(|key| format!("{} {} (line {})", key.algorithm, key.fingerprint, key.line));
+                let authorities = file.authorities_for(host, *port);
+                let by = authorities.iter().map(|key| format!("a certificate by {}", fingerprint(key)));
+                keys.chain(by).collect::<Vec<_>>().join(" or ")
+            }
+            Self::FirstUse | Self::OnlyLook(_) => "nothing".to_owned(),
         }
     }
 }
@@ -179,11 +236,11 @@ mod tests {
 
     #[test]
     fn f080_looking_is_not_believing() {
-        assert_eq!(Trust::OnlyLook.judge(&key(A)), Verdict::Unknown);
+        assert_eq!(Trust::OnlyLook(None).judge(&key(A)), Verdict::Unknown);
         assert_eq!(Trust::Fingerprint(sha256(&key(A))).judge(&key(A)), Verdict::Accepted);
         assert_eq!(Trust::Fingerprint(sha256(&key(A))).judge(&key(B)), Verdict::Other);
         let file = KnownHosts::parse(format!("vm {A}\n").as_bytes());
-        let at = |host: &str| Trust::KnownHosts { file: file.clone(), host: host.to_owned(), port: 22 };
+        let at = |host: &str| Trust::KnownHosts { file: file.clone(), host: host.to_owned(), port: 22, name: host.to_owned() };
         assert_eq!(
             [at("vm").judge(&key(A)), at("vm").judge(&key(B)), at("other").judge(&key(A))],
             [Verdict::Accepted, Verdict::Other, Verdict::Unknown]

@@ -4,7 +4,8 @@
 //! SORTIE-SH/1 <nonce> <verb> <sha-256 of the shim> <bytes of the shim> <state root, or ->\n
 //! ```
 //!
-//! `run` starts the shim that is there, `check` verifies its digest first, `put` receives it first. What the command says
+//! `run` starts the shim that is there, `check` verifies its digest first, `put` receives it first; `use` has, in place of the
+//! bytes, the path of a shim that others have installed, and verifies that. What the command says
 //! stands in lines of its own, with the nonce, so that noise of login shells is told apart (F086). Data never gets into
 //! the command (F085): it holds no single quote, backslash, newline or exclamation mark, so that sh, bash, zsh, fish, csh
 //! and tcsh pass it on unchanged.
@@ -27,7 +28,8 @@ pub const COMMAND: &str = script! {
     "say() { echo; echo \"SORTIE-SH/1 $n $*\"; };"
     "die() { say \"$2\"; exit \"$1\"; };"
     "clean() { rm -f \"$t\"; };"
-    "sum() { h=$(sha256sum \"$1\" || shasum -a 256 \"$1\") 2>/dev/null; [ \"${h%% *}\" = \"$s\" ]; };"
+    "sum() { h=$(sha256sum \"$1\" || busybox sha256sum \"$1\" || shasum -a 256 \"$1\" || openssl dgst -r -sha256 \"$1\""
+    "|| cksum -a sha256 --untagged \"$1\") 2>/dev/null; h=${h%% *}; [ \"$h\" = \"$s\" ]; };"
     "starts() { \"$f\" --version </dev/null >/dev/null 2>&1; case $? in 126|127) false;; esac; };"
     "case \"$m $r\" in \"SORTIE-SH/1 /\"*|\"SORTIE-SH/1 -\") ;; *) exit 80;; esac;"
     "if [ \"$r\" = - ]; then r=;"
@@ -40,6 +42,7 @@ pub const COMMAND: &str = script! {
     "r=$d; break; done; [ -n \"$r\" ] || die 82 noroot; fi;"
     "f=$r/bin/sortie-shim-$s;"
     "case \"$v\" in"
+    "use) f=$z; h=; [ -f \"$f\" ] && [ -x \"$f\" ] && sum \"$f\" || die 81 \"foreign $(uname -s) $(uname -m) ${h:--}\"; starts || die 85 noexec;;"
     "run) [ -x \"$f\" ] || die 81 \"missing $(uname -s) $(uname -m)\";;"
     "check) [ -x \"$f\" ] && sum \"$f\" || die 81 \"missing $(uname -s) $(uname -m)\"; starts || die 85 noexec;;"
     "put) t=$r/bin/.put-$n; trap clean EXIT; trap \"exit 83\" HUP INT TERM;"
@@ -78,6 +81,12 @@ pub fn header(nonce: &str, step: Step, sha256: &str, root: Option<&Root>) -> Str
     format!("{MAGIC} {nonce} {verb} {sha256} {bytes} {}\n", root.map_or("-", Root::as_str))
 }
 
+/// The header line for a shim that is installed at `path`, newline included.
+#[must_use]
+pub fn use_header(nonce: &str, sha256: &str, path: &Root, root: Option<&Root>) -> String {
+    format!("{MAGIC} {nonce} use {sha256} {} {}\n", path.as_str(), root.map_or("-", Root::as_str))
+}
+
 /// What the command says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Word {
@@ -87,6 +96,15 @@ pub enum Word {
         system: String,
         /// Machine.
         machine: String,
+    },
+    /// The shim that is installed there is another, or none that can be executed.
+    Foreign {
+        /// Kernel.
+        system: String,
+        /// Machine.
+        machine: String,
+        /// Its digest, or `-`.
+        sha256: String,
     },
     /// The shim was received, verified and put in its place.
     Stored,
@@ -120,7 +138,7 @@ impl GaveUp {
     pub const fn message(self) -> &'static str {
         match self {
             Self::NoRoot => "no directory on the host can be written to and executed from; name one with --root",
-            Self::Damaged => "the shim was damaged on its way to the host (or the host has neither sha256sum nor shasum)",
+            Self::Damaged => "the shim was damaged on its way to the host (or the host has none of sha256sum, busybox, shasum, openssl)",
             Self::NoStore => "the shim could not be written to the state root (rights, or no room)",
             Self::NoExec => {
                 "the shim cannot be executed in the state root (noexec mount, or another machine type); name another with --root"
@@ -135,6 +153,9 @@ pub fn parse_word(rest: &str) -> Word {
     let words: Vec<&str> = rest.split(' ').collect();
     match words.as_slice() {
         ["missing", system, machine] => Word::Missing { system: (*system).to_owned(), machine: (*machine).to_owned() },
+        ["foreign", system, machine, sha256] => {
+            Word::Foreign { system: (*system).to_owned(), machine: (*machine).to_owned(), sha256: (*sha256).to_owned() }
+        }
         ["stored"] => Word::Stored,
         ["ready", root] => Word::Ready { root: (*root).to_owned() },
         ["noroot"] => Word::GaveUp(GaveUp::NoRoot),

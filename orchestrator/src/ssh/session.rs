@@ -42,6 +42,15 @@ pub enum StartError {
         /// `uname -m`.
         machine: String,
     },
+    /// The shim that is installed there has another digest.
+    Foreign {
+        /// `uname -s`.
+        system: String,
+        /// `uname -m`.
+        machine: String,
+        /// Its digest; `-` where there is none that can be executed.
+        sha256: String,
+    },
     /// It will not work this way.
     Failed(AskError),
 }
@@ -53,6 +62,8 @@ pub struct Start<'a> {
     pub at: &'a str,
     /// Its state root; without one the host picks it.
     pub root: Option<&'a Root>,
+    /// A shim that others have installed there: it is used where its digest is ours, and none is sent.
+    pub installed: Option<&'a Root>,
     /// Time limits.
     pub limits: &'a Limits,
 }
@@ -133,7 +144,10 @@ impl Session {
         };
         let late = || StartError::Failed(fault::timed_out(start.at, Phase::Exec, start.limits.exec));
         let deadline = Instant::now() + start.limits.exec;
-        let header = script::header(&self.nonce, step, &shim.sha256, start.root);
+        let header = match start.installed {
+            Some(path) => script::use_header(&self.nonce, &shim.sha256, path, start.root),
+            None => script::header(&self.nonce, step, &shim.sha256, start.root),
+        };
         let begin = async {
             self.writer.exec(true, COMMAND).await?;
             self.write(header.into_bytes()).await
@@ -155,6 +169,9 @@ impl Session {
                 Some(Event::Heard(Heard::Word(Word::Stored))) => {}
                 Some(Event::Heard(Heard::Word(Word::Ready { root }))) => return Ok(root),
                 Some(Event::Heard(Heard::Word(Word::Missing { system, machine }))) => return Err(StartError::Missing { system, machine }),
+                Some(Event::Heard(Heard::Word(Word::Foreign { system, machine, sha256 }))) => {
+                    return Err(StartError::Foreign { system, machine, sha256 });
+                }
                 Some(Event::Heard(Heard::Word(Word::GaveUp(why)))) => return Err(self.refused(why.message())),
                 Some(Event::Heard(other)) => {
                     return Err(self.refused(&format!("the host said {other:?} where nothing of that kind was asked")));

@@ -142,7 +142,7 @@ impl Lane {
                     }
                     tokio::time::sleep(pause(self.dialer.limits.handshake_pause, tries)).await;
                 }
-                Err(error @ (StartError::Failed(_) | StartError::Missing { .. })) => {
+                Err(error @ (StartError::Failed(_) | StartError::Missing { .. } | StartError::Foreign { .. })) => {
                     return Err(NoSession::Failed(error.into_ask_error(&self.target.at)));
                 }
             }
@@ -152,10 +152,11 @@ impl Lane {
     /// Start a session, on a shim that this process has verified on the host before, or verify or upload it now.
     async fn start_on(&self, connection: &Arc<Connection>) -> Result<Session, StartError> {
         let shim = Arc::clone(&self.shim.lock().unwrap_or_else(PoisonError::into_inner));
-        let start = Start { at: &self.target.at, root: Some(&self.target.root), limits: &self.dialer.limits };
+        let installed = self.target.shim.as_ref();
+        let start = Start { at: &self.target.at, root: Some(&self.target.root), installed, limits: &self.dialer.limits };
         if self.installed.lock().await.contains(&shim.sha256) {
             match Session::start(connection, start, &shim, Step::Run).await {
-                Err(StartError::Missing { .. }) => {}
+                Err(StartError::Missing { .. } | StartError::Foreign { .. }) => {}
                 other => return other,
             }
         }
@@ -177,7 +178,7 @@ impl Lane {
         if self.is_queue_empty() {
             return Err(NoSession::NotNeeded);
         }
-        match self.dialer.open(&self.target.endpoint, &self.target.trust, &self.target.login).await {
+        match self.dialer.open(&self.target.way).await {
             Ok(connection) => {
                 let connection = Arc::new(connection);
                 *slot = Some(Arc::clone(&connection));

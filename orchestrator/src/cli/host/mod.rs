@@ -2,9 +2,14 @@
 
 pub mod add;
 mod change;
+mod expected;
+mod reach;
 mod show;
+mod target;
 
-pub use add::{AddArgs, ExpectedArgs, Target, key_lines};
+pub use add::AddArgs;
+pub use expected::{ExpectedArgs, authorities, key_lines};
+pub use target::Target;
 use change::{DrainArgs, KeysCommand, SetArgs};
 use show::{host_text, test_text};
 

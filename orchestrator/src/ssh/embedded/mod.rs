@@ -96,7 +96,7 @@ impl Drop for EndsWithTask {
 }
 
 async fn serve(tcp: TcpStream, config: Arc<ssh::Config>, authorized: Arc<PublicKey>, commands: Arc<Commands>) {
-    let Ok((wire, switch)) = wire::wire(tcp) else { return };
+    let Ok((wire, switch)) = wire::over_tcp(tcp) else { return };
     let switch = EndsWithTask(Arc::new(switch));
     let handler = server::Server::new(authorized, commands, Arc::clone(&switch.0));
     let result = async { ssh::run_stream(config, wire, handler).await?.await }.await;

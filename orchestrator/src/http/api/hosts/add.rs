@@ -1,5 +1,6 @@
-//! `POST /v1/hosts`: a machine is added by the key that it must show.
+//! `POST /v1/hosts`: a machine is added by the key, or the certificate, that it must show.
 
+use super::place::{self, ExpectedBody, JumpBody, LoginBody, ssh_port};
 use super::{fingerprint, in_time, view};
 use crate::envelope::{Next, Problem, Success};
 use crate::error_code::ErrorCode;
@@ -7,12 +8,12 @@ use crate::http::api::answer::Answer;
 use crate::http::api::limits::{HOST_LABELS, HOST_NAME_CHARS};
 use crate::http::api::request::body;
 use crate::http::api::routes::Api;
-use crate::ssh::enroll::{EnrollRequest, Expected};
+use crate::ssh::enroll::{EnrollRequest, Enrolled, Expected, Place};
 use axum::body::Bytes;
 use axum::extract::State;
 use serde::Deserialize;
 use serde_json::json;
-use sortie_core::host::{CallbackMode, Host, Login};
+use sortie_core::host::Host;
 use sortie_store::StoreError;
 
 #[derive(Deserialize)]
@@ -23,79 +24,55 @@ struct AddBody {
     #[serde(default = "ssh_port")]
     port: u16,
     user: String,
-    /// A private key on the server; without it the installation's own.
+    /// See [`LoginBody`].
     identity: Option<String>,
+    certificate: Option<String>,
     #[serde(default)]
     agent: bool,
+    agent_key: Option<String>,
     expected: Option<ExpectedBody>,
+    /// The name that it has in known_hosts and certificates, where that is not the address.
+    key_name: Option<String>,
+    /// The alias that all of this was read from.
+    alias: Option<String>,
+    /// Machines on the way, nearest first.
+    #[serde(default)]
+    jumps: Vec<JumpBody>,
     root: Option<String>,
+    /// Path of a shim that is installed there; none is sent then.
+    shim: Option<String>,
     #[serde(default)]
     labels: Vec<String>,
     /// Jobs that may run there at once; without it there is no limit.
     slots: Option<u32>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum ExpectedBody {
-    Fingerprint(String),
-    Keys(Vec<String>),
-    KnownHosts(String),
-    TrustOnFirstUse(bool),
-}
-
-const fn ssh_port() -> u16 {
-    22
-}
-
 /// Add a host: its key is compared with what is expected, then the shim is put there and the state root pinned.
 pub(in crate::http::api) async fn add(State(api): State<Api>, bytes: Bytes) -> Answer {
     let asked: AddBody = body(&bytes)?;
-    let login = fitting(&asked)?;
+    fitting(&asked)?;
+    let request = request(&asked)?;
     if api.app.store.host(&asked.name).await?.is_some() {
         return Err(taken(&asked.name));
     }
-    let expected = match &asked.expected {
-        Some(ExpectedBody::Fingerprint(text)) => Expected::Fingerprint(text.clone()),
-        Some(ExpectedBody::Keys(lines)) => Expected::Keys(lines.clone()),
-        Some(ExpectedBody::KnownHosts(path)) => Expected::KnownHosts(path.into()),
-        Some(ExpectedBody::TrustOnFirstUse(true)) => Expected::TrustOnFirstUse,
-        Some(ExpectedBody::TrustOnFirstUse(false)) | None => return Err(offered(&api, &asked).await),
-    };
-    let trusted_blindly = expected == Expected::TrustOnFirstUse;
-    let request = EnrollRequest {
-        address: asked.address.clone(),
-        port: asked.port,
-        user: asked.user.clone(),
-        login: login.clone(),
-        expected: Some(expected),
-        root: asked.root.clone(),
-    };
+    // Nothing is expected of one of them: show what the first such offers.
+    let way: Vec<&Place> = request.jumps.iter().chain([&request.host]).collect();
+    if let Some(at) = way.iter().position(|place| place.expected.is_none()) {
+        return Err(offered(&api, &asked.name, &request, at).await);
+    }
+    let trusted_blindly = way.iter().any(|place| place.expected == Some(Expected::TrustOnFirstUse));
     let enrolled = in_time(api.app.ssh.enroll(&request)).await?;
-    let host = Host {
-        name: asked.name.clone(),
-        address: asked.address,
-        port: asked.port,
-        user: asked.user,
-        login,
-        host_keys: enrolled.host_keys,
-        state_root: enrolled.state_root,
-        marker: enrolled.marker,
-        labels: asked.labels,
-        callbacks: CallbackMode::default(),
-        slots: asked.slots,
-        added_at: api.app.clock.now(),
-        ..Host::default()
-    };
+    let facts = serde_json::to_value(&enrolled.facts).unwrap_or_default();
+    let host = host(asked, request, enrolled, api.app.clock.now());
     match api.app.store.add_host(host.clone()).await {
         Ok(()) => {}
         Err(StoreError::Conflict(_)) => return Err(taken(&host.name)),
         Err(error) => return Err(error.into()),
     }
-    let keys: Vec<Option<String>> = host.host_keys.iter().map(|line| fingerprint(line)).collect();
+    let keys: Vec<Option<String>> = host.host_keys.iter().chain(&host.host_cas).map(|line| fingerprint(line)).collect();
     tracing::info!(target: "sortie::audit", host = host.name, ?keys, trusted_on_first_use = trusted_blindly, "host added");
     let mut shown = view(&host, 0);
-    shown["facts"] = serde_json::to_value(&enrolled.facts).unwrap_or_default();
+    shown["facts"] = facts;
     shown["trusted_on_first_use"] = trusted_blindly.into();
     if let Some(facts) = shown["facts"].as_object_mut() {
         facts.remove("marker");
@@ -105,19 +82,51 @@ pub(in crate::http::api) async fn add(State(api): State<Api>, bytes: Bytes) -> A
         .next(Next::act(&["launch", "--on", &host.name, "--wait", "--", "uname", "-a"])))
 }
 
+fn host(asked: AddBody, request: EnrollRequest, enrolled: Enrolled, now: i64) -> Host {
+    let Place { address, port, user, login, key_name, .. } = request.host;
+    Host {
+        name: asked.name,
+        address,
+        port,
+        user,
+        login,
+        key_name,
+        host_keys: enrolled.host_keys,
+        host_cas: enrolled.host_cas,
+        jumps: enrolled.jumps,
+        alias: asked.alias,
+        state_root: enrolled.state_root,
+        marker: enrolled.marker,
+        arch: enrolled.arch,
+        shim: request.shim,
+        labels: asked.labels,
+        slots: asked.slots,
+        added_at: now,
+        ..Host::default()
+    }
+}
+
 fn taken(name: &str) -> Problem {
     Problem::new(ErrorCode::Conflict, format!("there is a host `{name}` already")).next(Next::look(&["host", "show", name]))
 }
 
-/// What can be wrong with the request itself; gives the login.
-fn fitting(asked: &AddBody) -> Result<Login, Problem> {
+fn request(asked: &AddBody) -> Result<EnrollRequest, Problem> {
+    let login = LoginBody {
+        identity: asked.identity.clone(),
+        certificate: asked.certificate.clone(),
+        agent: asked.agent,
+        agent_key: asked.agent_key.clone(),
+    };
+    let host = place::place(&asked.address, asked.port, &asked.user, &login, asked.expected.as_ref(), asked.key_name.as_deref())?;
+    Ok(EnrollRequest { host, jumps: place::jumps(&asked.jumps)?, root: asked.root.clone(), shim: asked.shim.clone() })
+}
+
+/// What can be wrong with the request itself, beside its machines.
+fn fitting(asked: &AddBody) -> Result<(), Problem> {
     let usage = |message: String| Err(Problem::new(ErrorCode::Usage, message));
     let letters = |text: &str| text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') && !text.starts_with('-');
     if asked.name.is_empty() || asked.name.len() > HOST_NAME_CHARS || !letters(&asked.name) {
         return usage(format!("a host's name has 1 to {HOST_NAME_CHARS} lower-case letters, digits and `-`, and starts with no `-`"));
-    }
-    if asked.address.is_empty() || asked.user.is_empty() || asked.port == 0 {
-        return usage("a host needs an address, a user and a port".to_owned());
     }
     if asked.labels.len() > HOST_LABELS
         || asked.labels.iter().any(|label| label.is_empty() || label.len() > HOST_NAME_CHARS || !letters(label))
@@ -127,26 +136,37 @@ fn fitting(asked: &AddBody) -> Result<Login, Problem> {
     if asked.slots == Some(0) {
         return usage("a host has at least one slot; one without `slots` has no limit".to_owned());
     }
-    match (&asked.identity, asked.agent) {
-        (Some(_), true) => usage("a host is logged in to by a key or by the agent, not by both".to_owned()),
-        (Some(path), false) if !path.starts_with('/') => usage("the identity is an absolute path on the server's machine".to_owned()),
-        (Some(path), false) => Ok(Login::Key(path.clone())),
-        (None, true) => Ok(Login::Agent),
-        (None, false) => Ok(Login::Key(String::new())),
-    }
+    Ok(())
 }
 
-/// Nothing is expected of the host's key: show what it offers, and how to say that it is the right one.
-async fn offered(api: &Api, asked: &AddBody) -> Problem {
-    let seen = match in_time(api.app.ssh.scan(&asked.address, asked.port)).await {
+/// Nothing is expected of a machine's key: show what it offers, and how to say that it is the right one. `at` counts the
+/// machines on the way; the number of them is the host itself.
+async fn offered(api: &Api, name: &str, request: &EnrollRequest, at: usize) -> Problem {
+    let jumps = &request.jumps[..at];
+    let place = request.jumps.get(at).unwrap_or(&request.host);
+    let seen = match in_time(api.app.ssh.scan_behind(jumps, place)).await {
         Ok(seen) => seen,
         Err(problem) => return problem,
     };
-    let target = format!("{}@{}:{}", asked.user, asked.address, asked.port);
-    let message = format!("{} offers the host key {}; nothing says yet that it is the right one", asked.address, seen.fingerprint);
     let fingerprint = fingerprint(&seen.key).unwrap_or_else(|| seen.fingerprint.clone());
-    Problem::new(ErrorCode::HostUntrusted, message)
-        .details(json!({ "offered": { "key": seen.key, "fingerprint": fingerprint } }))
-        .hint("compare it with what the machine itself says (`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`), then add it with that fingerprint")
-        .next(Next::act(&["host", "add", &asked.name, &target, "--host-key-fingerprint", &fingerprint]))
+    let message = format!("{} offers the host key {}; nothing says yet that it is the right one", place.address, seen.fingerprint);
+    let problem = Problem::new(ErrorCode::HostUntrusted, message)
+        .details(json!({ "offered": { "address": place.address, "key": seen.key, "fingerprint": fingerprint } }));
+    let compare = "compare it with what the machine itself says (`ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub`), then add";
+    if at < request.jumps.len() {
+        let earlier = if at == 0 { String::new() } else { format!(" after the {at} given before") };
+        return problem.hint(format!("{compare} --jump-host-key-fingerprint {fingerprint}{earlier}"));
+    }
+    if !request.jumps.is_empty() {
+        return problem.hint(format!("{compare} --host-key-fingerprint {fingerprint}"));
+    }
+    let target = format!("{}@{}:{}", place.user, place.address, place.port);
+    problem.hint(format!("{compare} it with that fingerprint")).next(Next::act(&[
+        "host",
+        "add",
+        name,
+        &target,
+        "--host-key-fingerprint",
+        &fingerprint,
+    ]))
 }

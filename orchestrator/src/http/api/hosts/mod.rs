@@ -4,6 +4,7 @@ mod add;
 mod findings;
 mod gc;
 pub(super) mod keys;
+mod place;
 mod remove;
 mod set;
 mod test;
