@@ -6,9 +6,9 @@
 use crate::limits::{HEADER_LINE_BYTES, PARALLEL_LAUNCHES};
 use crate::root::Root;
 use crate::{sign, verbs};
-use sortie_protocol::VERSION;
 use sortie_protocol::frame::{Header, header, parse_header};
 use sortie_protocol::verb::{Answer, Refusal, Reply, Request, Verb};
+use sortie_protocol::{VERSION, version};
 use std::io::{self, BufRead, Read as _, Write};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -48,20 +48,18 @@ pub fn read(input: &mut impl BufRead) -> io::Result<Frame> {
     if sign::sha256_hex(&payload) != header.digest {
         return bad(nonce, "the digest of the payload is wrong");
     }
+    // Before the whole of it: a newer version may have verbs that this one cannot read.
+    if let Err(mismatch) = version::check(&payload) {
+        return Ok(Frame::Bad(nonce, Refusal::Version, format!("this shim: {mismatch}")));
+    }
     Ok(match serde_json::from_slice::<Request>(&payload) {
         Ok(request) => Frame::Request(header, Box::new(request)),
-        Err(error) => malformed(nonce, &payload, &error),
+        // The category only: the text of the error may quote a secret.
+        Err(error) => {
+            let message = format!("the request cannot be read ({:?} at column {})", error.classify(), error.column());
+            Frame::Bad(nonce, Refusal::Usage, message)
+        }
     })
-}
-
-/// A newer version may have verbs that this one cannot read: say that, and not that they are broken.
-fn malformed(nonce: Option<String>, payload: &[u8], error: &serde_json::Error) -> Frame {
-    let version = serde_json::from_slice::<serde_json::Value>(payload).ok().and_then(|value| value.get("v")?.as_u64());
-    if version.is_some_and(|v| v != u64::from(VERSION)) {
-        return Frame::Bad(nonce, Refusal::Version, format!("this shim speaks version {VERSION}"));
-    }
-    // The category only: the text of the error may quote a secret.
-    Frame::Bad(nonce, Refusal::Usage, format!("the request cannot be read ({:?} at column {})", error.classify(), error.column()))
 }
 
 /// Write one answer.

@@ -137,12 +137,23 @@ impl Shims {
         Self(Arch::ALL.map(|arch| (arch, Arc::clone(&shim))).to_vec())
     }
 
+    /// One shim, for one machine type.
+    #[must_use]
+    pub fn for_type(arch: Arch, shim: Shim) -> Self {
+        Self(vec![(arch, Arc::new(shim))])
+    }
+
     /// Put this one in the place of the one for its machine type; a script, in the place of all.
     pub fn put(&mut self, shim: Shim) {
         let Some(arch) = shim.arch() else {
             *self = Self::only(shim);
             return;
         };
+        self.add(arch, shim);
+    }
+
+    /// Put this one in the place of the one for this machine type.
+    pub fn add(&mut self, arch: Arch, shim: Shim) {
         self.0.retain(|(of, _)| *of != arch);
         self.0.push((arch, Arc::new(shim)));
         self.0.sort_by_key(|(of, _)| Arch::ALL.iter().position(|arch| arch == of));

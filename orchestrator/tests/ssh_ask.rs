@@ -143,30 +143,3 @@ async fn a_state_root_that_cannot_be_written_is_said_so() {
     host.state_root = "/tmp/a b".into();
     assert_eq!(ask(&sshd.launcher(), &host).await.unwrap_err().kind, FailureKind::Refused);
 }
-
-#[tokio::test]
-async fn an_agent_signs_for_its_one_key_and_a_gone_one_is_auth() {
-    use sortie::ssh::login::Identities;
-    use sortie::ssh::{Config, SshLauncher};
-    let sshd = Sshd::start();
-    let socket = sshd.path("agent");
-    let mut agent =
-        std::process::Command::new("ssh-agent").arg("-D").arg("-a").arg(&socket).stdout(std::process::Stdio::null()).spawn().unwrap();
-    while !socket.exists() {
-        assert!(agent.try_wait().unwrap().is_none(), "ssh-agent ended");
-        tokio::task::yield_now().await;
-    }
-    let added = std::process::Command::new("ssh-add").arg("-q").arg(sshd.path("id")).env("SSH_AUTH_SOCK", &socket).status().unwrap();
-    assert!(added.success());
-    let mut host = sshd.host();
-    host.login = sortie_core::host::Login::Agent;
-    let launcher = || {
-        let identities = Identities { agent_socket: Some(socket.clone()), ..Identities::default() };
-        SshLauncher::new(Config { identities, shims: stand_in(), limits: quick() })
-    };
-    ask(&launcher(), &host).await.unwrap();
-    agent.kill().unwrap();
-    agent.wait().unwrap();
-    let error = ask(&launcher(), &host).await.unwrap_err();
-    assert_eq!((error.kind, error.sent), (FailureKind::Auth, Sent::Nothing), "{error}");
-}

@@ -5,18 +5,19 @@ mod ssh_support;
 
 use sortie::launcher::{Launcher, Sent};
 use sortie::ssh::embedded::EmbeddedHost;
-use sortie::ssh::enroll::{EnrollRequest, Expected};
+use sortie::ssh::enroll::{EnrollRequest, Expected, Place};
 use sortie::ssh::login::Identities;
 use sortie::ssh::{Config, SshLauncher};
 use sortie_core::failure::FailureKind;
-use sortie_core::host::{CallbackMode, Host, Login};
+use sortie_core::host::{CallbackMode, Host};
 use sortie_keys::ssh::Identity;
 use sortie_protocol::verb::{Reply, Verb};
 use ssh_support::Sshd;
 use std::path::Path;
 
 fn request(port: u16, expected: Option<Expected>, root: Option<String>) -> EnrollRequest {
-    EnrollRequest { address: "127.0.0.1".into(), port, user: ssh_support::user(), login: Login::Key(String::new()), expected, root }
+    let host = Place { address: "127.0.0.1".into(), port, user: ssh_support::user(), expected, ..Place::default() };
+    EnrollRequest { host, root, ..EnrollRequest::default() }
 }
 
 fn launcher(key: &Path) -> SshLauncher {
@@ -29,10 +30,10 @@ async fn enroll_and_ask(launcher: &SshLauncher, request: EnrollRequest) -> Host 
     let enrolled = launcher.enroll(&request).await.unwrap();
     let host = Host {
         name: "vm".into(),
-        address: request.address,
-        port: request.port,
-        user: request.user,
-        login: request.login,
+        address: request.host.address,
+        port: request.host.port,
+        user: request.host.user,
+        login: request.host.login,
         host_keys: enrolled.host_keys,
         state_root: enrolled.state_root,
         marker: enrolled.marker,
@@ -81,14 +82,14 @@ async fn f080_a_real_host_is_added_only_with_what_was_expected() {
     let fingerprint = offered.fingerprint.split(' ').next_back().unwrap().to_owned();
     let error = launcher.enroll(&request(sshd.port, None, root.clone())).await.unwrap_err();
     assert_eq!((error.kind, error.sent), (FailureKind::HostKey, Sent::Nothing));
-    assert!(error.message.contains(&format!("--fingerprint {fingerprint}")), "{error}");
+    assert!(error.message.contains(&format!("--host-key-fingerprint {fingerprint}")), "{error}");
     let wrong = Expected::Fingerprint(format!("SHA256:{}", "A".repeat(43)));
     assert_eq!(launcher.enroll(&request(sshd.port, Some(wrong), root.clone())).await.unwrap_err().kind, FailureKind::HostKey);
     assert_eq!(sshd.logins(), 0);
     std::fs::write(sshd.path("known_hosts"), format!("[127.0.0.1]:{} {}\n", sshd.port, offered.key)).unwrap();
     let marker = |host: Host| host.marker;
     let first = marker(enroll_and_ask(&launcher, request(sshd.port, Some(Expected::Fingerprint(fingerprint)), root.clone())).await);
-    let known = Expected::KnownHosts(sshd.path("known_hosts"));
+    let known = Expected::KnownHosts(vec![sshd.path("known_hosts")]);
     let second = marker(enroll_and_ask(&launcher, request(sshd.port, Some(known), root)).await);
     assert_eq!(first, second, "adding a host again keeps its marker");
 }

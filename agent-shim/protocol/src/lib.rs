@@ -18,7 +18,7 @@ pub mod limits;
 pub mod receipt;
 pub mod spec;
 pub mod verb;
+pub mod version;
 pub mod view;
 
-/// Version of this protocol. The launch frame carries it; unknown optional fields are ignored, another version is refused.
-pub const VERSION: u32 = 1;
+pub use version::{OLDEST, VERSION, speaks};

@@ -10,11 +10,11 @@ use crate::spawn::{Called, Ready};
 use crate::supervise::disk;
 use crate::view::view;
 use crate::{agents, failpoint, files};
-use sortie_protocol::VERSION;
 use sortie_protocol::artifact::path_fault;
 use sortie_protocol::confine::Isolation;
 use sortie_protocol::spec::{Credentials, Spec};
 use sortie_protocol::verb::{Refusal, Reply};
+use sortie_protocol::version;
 use sortie_protocol::view::Phase;
 
 /// Claim and start, or say where an earlier launch stands.
@@ -81,10 +81,8 @@ fn supervise(attempt: &Attempt) -> Result<(), Fault> {
 }
 
 fn check(spec: &str, credentials: &Credentials) -> Result<AttemptId, Fault> {
+    version::check(spec.as_bytes()).map_err(|mismatch| Fault(Refusal::Version, format!("the spec: {mismatch}")))?;
     let spec: Spec = serde_json::from_str(spec).map_err(|error| Fault::usage(format!("the spec is malformed: {error}")))?;
-    if spec.v != VERSION {
-        return Err(Fault(Refusal::Version, format!("this shim takes specs of version {VERSION}")));
-    }
     let id = AttemptId::parse(&spec.attempt).ok_or_else(|| Fault::usage("the attempt's id is malformed"))?;
     match &spec.agent {
         Some(task) => agents::check(task, &spec.command).map_err(Fault::usage)?,

@@ -22,8 +22,9 @@ use crate::attempt::Attempt;
 use crate::root::{AttemptId, Root};
 use crate::spawn::{Called, Ready};
 use crate::{clock, view};
-use sortie_protocol::VERSION;
 use sortie_protocol::verb::{Answer, Refusal, Reply, Request, Verb};
+use sortie_protocol::version::Mismatch;
+use sortie_protocol::{VERSION, speaks};
 
 /// A refusal with its explanation. Nothing was done.
 #[derive(Debug)]
@@ -49,8 +50,8 @@ pub fn answer(root: &Root, request: Request) -> Answer {
 }
 
 fn run(root: &Root, request: Request) -> Result<Reply, Fault> {
-    if request.v != VERSION {
-        return Err(Fault(Refusal::Version, format!("this shim speaks version {VERSION}")));
+    if !speaks(request.v) {
+        return Err(Fault(Refusal::Version, Mismatch::Version(request.v.into()).to_string()));
     }
     let creates = matches!(request.verb, Verb::Doctor { create_marker: true });
     let marker = root.marker();

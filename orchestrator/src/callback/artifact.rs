@@ -110,7 +110,7 @@ enum Fault {
 /// Whether the metadata are of this path, and the file one that the step asks for.
 async fn check(driver: &Driver, run: &RunId, step: &Step, head: &ArtifactHead<'_>, meta: &ArtifactMeta) -> Result<(), Fault> {
     let invalid = |why: &str| Err(Fault::Invalid(why.to_owned()));
-    if meta.v != sortie_protocol::VERSION || meta.attempt != head.id || meta.slot != head.slot {
+    if !sortie_protocol::speaks(meta.v) || meta.attempt != head.id || meta.slot != head.slot {
         return invalid("the metadata are not what path and webhook-id say");
     }
     if !crate::resources::blobs::is_digest(&meta.sha256) {

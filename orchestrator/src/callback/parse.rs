@@ -8,6 +8,7 @@ use serde_json::Value;
 use sortie_core::limits::JSON_DEPTH;
 use sortie_protocol::ask::Ask;
 use sortie_protocol::callback::{CallbackKind, Heartbeat, JobResult, Started};
+use sortie_protocol::version::{self, Mismatch};
 
 /// What is wrong with a body, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +27,7 @@ pub(super) enum Content {
 /// the data too.
 #[derive(Deserialize)]
 struct Envelope<T> {
+    #[expect(dead_code, reason = "required by the protocol; judged with the head of the message")]
     v: u32,
     attempt: String,
     kind: CallbackKind,
@@ -71,11 +73,12 @@ fn envelope<T: DeserializeOwned>(event: &EventName, attempt: &str, body: &[u8]) 
 
 /// The data, and the id of the supervisor that says so.
 fn whole<T: DeserializeOwned>(event: &EventName, attempt: &str, body: &[u8]) -> Result<(T, String), Fault> {
-    let envelope: Envelope<T> = read(body)?;
     let wrong = |field: &str| Err(Fault(format!("/{field}: not what path and webhook-id say")));
-    if envelope.v != sortie_protocol::VERSION {
-        return Err(Fault(format!("/v: version {} is not spoken here", envelope.v)));
-    }
+    version::check(body).map_err(|mismatch| match mismatch {
+        Mismatch::Version(_) => Fault(format!("/v: {mismatch}")),
+        Mismatch::Needs(_) => Fault(format!("/needs: {mismatch}")),
+    })?;
+    let envelope: Envelope<T> = read(body)?;
     if envelope.attempt != attempt {
         return wrong("attempt");
     }

@@ -106,7 +106,7 @@ fn config(args: InitArgs) -> Result<Config, Problem> {
         callback_ca: args.callback_ca.map(absolute).transpose()?,
         outbound: fresh.outbound,
         notify: fresh.notify,
-        shim: None,
+        shim: Vec::new(),
     };
     config.check().map_err(usage)?;
     Ok(config)

@@ -6,7 +6,7 @@ use crate::config::{Config, Home};
 use crate::serve::{Listeners, serve};
 use crate::setup;
 use crate::ssh::embedded::EmbeddedHost;
-use crate::ssh::enroll::{EnrollRequest, Expected, Place};
+use crate::ssh::enroll::{EnrollRequest, Expected, Place as Server};
 use sortie_core::host::{CallbackMode, Host, Login};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -98,18 +98,18 @@ impl Place {
 }
 
 fn embedded_request(host: &EmbeddedHost, root: PathBuf) -> EnrollRequest {
-    let host = Place {
+    let host = Server {
         address: "127.0.0.1".to_owned(),
         port: host.port,
         user: "demo".to_owned(),
         expected: Some(Expected::Keys(vec![host.host_key_line.clone()])),
-        ..Place::default()
+        ..Server::default()
     };
     EnrollRequest { host, root: Some(root.display().to_string()), ..EnrollRequest::default() }
 }
 
 fn machine_request(machine: &Machine) -> EnrollRequest {
-    let host = Place {
+    let host = Server {
         address: machine.address.clone(),
         port: machine.port,
         user: machine.user.clone(),

@@ -15,7 +15,6 @@ use sortie_core::host::Login;
 use sortie_keys::ssh::{Identity, IdentityError};
 use sortie_keys::user_cert::UserCertificate;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 /// `Login::Certificate.key` where the ssh-agent holds the key.
 pub const AGENT_HELD: &str = "agent";
@@ -135,17 +134,18 @@ fn choose(held: Vec<AgentIdentity>, wanted: Option<&str>) -> Result<(PublicKey, 
 /// away instead of an answer.
 pub async fn log_in(handle: &mut Handle<Client>, endpoint: &Endpoint, credential: Credential) -> Result<(), (AskError, bool)> {
     let user = endpoint.user.clone();
-    let Credential { key, certificate, mut signer } = credential;
+    let Credential { key, certificate, signer } = credential;
     let hash = rsa_hash(handle, endpoint, &key.algorithm()).await?;
     let fingerprint = key.fingerprint(HashAlg::Sha256).to_string();
     let certified = certificate.is_some();
-    let result = match (certificate, &signer) {
-        (Some(certificate), _) => handle.authenticate_certificate_with(user, certificate.certificate().clone(), hash, &mut signer).await,
-        (None, Signer::Key(private)) => {
-            let with = PrivateKeyWithHashAlg::new(Arc::clone(private), hash);
-            handle.authenticate_publickey(user, with).await.map_err(SignError::Ssh)
+    let result = match (certificate, signer) {
+        (Some(certificate), mut signer) => {
+            handle.authenticate_certificate_with(user, certificate.certificate().clone(), hash, &mut signer).await
         }
-        (None, Signer::Agent(_)) => handle.authenticate_publickey_with(user, key, hash, &mut signer).await,
+        (None, Signer::Key(private)) => {
+            handle.authenticate_publickey(user, PrivateKeyWithHashAlg::new(private, hash)).await.map_err(SignError::Ssh)
+        }
+        (None, mut agent @ Signer::Agent(_)) => handle.authenticate_publickey_with(user, key, hash, &mut agent).await,
     };
     let result = result.map_err(|error| match error {
         SignError::Ssh(error) => (gone(endpoint, &error), true),

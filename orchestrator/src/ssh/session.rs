@@ -12,6 +12,7 @@ use russh::client::Msg;
 use russh::{ChannelOpenFailure, ChannelWriteHalf};
 use sortie_core::failure::FailureKind;
 use sortie_protocol::verb::{Answer, Refusal, Reply};
+use sortie_protocol::version;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -253,6 +254,9 @@ impl Session {
     }
 
     fn read_answer(&mut self, id: u64, answer: &[u8]) -> Result<Reply, AskError> {
+        if let Err(mismatch) = version::check(answer) {
+            return Err(self.lost(&format!("the shim's answer: {mismatch}")));
+        }
         let answer: Answer = match serde_json::from_slice(answer) {
             Ok(answer) => answer,
             Err(error) => return Err(self.lost(&format!("the shim's answer cannot be read: {error}"))),

@@ -94,17 +94,16 @@ impl Dialer {
     /// As [`Dialer::open`], with the machine that could not be passed.
     pub async fn through(&self, jumps: &[Hop]) -> Result<Option<Arc<Connection>>, AskError> {
         let mut via = None;
-        for count in 1..=jumps.len() {
-            let connection = self.shared(&jumps[..count], via).await;
+        for (at, hop) in jumps.iter().enumerate() {
+            let connection = self.shared(&jumps[..=at], hop, via).await;
             via = Some(connection.map_err(|error| AskError { message: format!("on the way there: {}", error.message), ..error })?);
         }
         Ok(via)
     }
 
-    /// The shared connection to the last of these machines. One is made at a time; those who waited for a try that failed are
+    /// The shared connection to the last of these machines, through `via`. One is made at a time; those who waited for a try that failed are
     /// told so, and do not try again one after the other.
-    async fn shared(&self, jumps: &[Hop], via: Option<Arc<Connection>>) -> Result<Arc<Connection>, AskError> {
-        let Some(last) = jumps.last() else { unreachable!("called with at least one machine") };
+    async fn shared(&self, jumps: &[Hop], last: &Hop, via: Option<Arc<Connection>>) -> Result<Arc<Connection>, AskError> {
         let key: Option<Vec<HopKey>> = jumps.iter().map(|hop| hop.key.clone()).collect();
         let Some(key) = key else { return Ok(Arc::new(self.open_hop(last, via).await?)) };
         let asked = Instant::now();

@@ -91,17 +91,25 @@ impl Sshd {
     }
 
     pub fn with_host_key(kind: &str, config: &str) -> Self {
+        Self::prepared(kind, config, |_| ())
+    }
+
+    /// Start with more lines of configuration, in which `{dir}` is the server's folder, after something was put there. The first
+    /// value of a keyword counts, so that these lines go before the usual ones.
+    pub fn prepared(kind: &str, config: &str, prepare: impl FnOnce(&Path)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let at = |name: &str| dir.path().join(name);
         keygen(&at("host_key"), kind);
         Identity::generate(&at("id"), "test").unwrap();
         std::fs::copy(at("id.pub"), at("authorized_keys")).unwrap();
         std::fs::create_dir(at("home")).unwrap();
+        prepare(dir.path());
+        let config = config.replace("{dir}", &dir.path().display().to_string());
         // sshd as root insists on its privilege separation directory.
         std::fs::create_dir_all("/run/sshd").unwrap_or_default();
         let base = format!(
-            "HostKey {0}/host_key\nAuthorizedKeysFile {0}/authorized_keys\nPidFile none\nUsePAM no\nStrictModes no\nLogLevel DEBUG1\n\
-             PasswordAuthentication no\nKbdInteractiveAuthentication no\nSetEnv HOME={0}/home XDG_STATE_HOME={0}/home/state\n{config}\n",
+            "{config}\nHostKey {0}/host_key\nAuthorizedKeysFile {0}/authorized_keys\nPidFile none\nUsePAM no\nStrictModes no\nLogLevel DEBUG1\n\
+             PasswordAuthentication no\nKbdInteractiveAuthentication no\nSetEnv HOME={0}/home XDG_STATE_HOME={0}/home/state\n",
             dir.path().display()
         );
         // Another process may take the free port first; then sshd says so at once, and the next one is tried.
@@ -127,6 +135,21 @@ impl Sshd {
             let _ = child.wait();
         }
         panic!("sshd found no port");
+    }
+
+    /// A server whose sessions say that they run on another machine type: the text of the command is changed on its way.
+    pub fn on_machine(machine: &str) -> Self {
+        Self::prepared("ed25519", "ForceCommand {dir}/session\n", |dir| {
+            let script =
+                format!("#!/bin/sh\nexec /bin/sh -c \"$(printf %s \"$SSH_ORIGINAL_COMMAND\" | sed 's/uname -m/echo {machine}/g')\"\n");
+            std::fs::write(dir.join("session"), script).unwrap();
+            std::fs::set_permissions(dir.join("session"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        })
+    }
+
+    /// End the processes that serve connections; the server goes on.
+    pub fn kill_sessions(&self) {
+        let _none_left = Command::new("pkill").args(["-KILL", "-P", &self.child.id().to_string()]).status().unwrap();
     }
 
     pub fn path(&self, name: &str) -> PathBuf {

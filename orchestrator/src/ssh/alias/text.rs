@@ -24,8 +24,10 @@ impl Jump {
             None if place.matches(':').count() == 1 => place.split_once(':').map(|(host, port)| (host, Some(port)))?,
             None => (place, None),
         };
-        let port =
-            port.map(str::parse::<u16>).transpose().ok()?.filter(|port| *port > 0).map_or(Ok(None), |port| Ok::<_, ()>(Some(port))).ok()?;
+        let port = match port {
+            Some(text) => Some(text.parse().ok().filter(|port: &u16| *port > 0)?),
+            None => None,
+        };
         let plain = |text: &str| !text.is_empty() && !text.starts_with('-') && text.chars().all(|c| c.is_ascii_graphic());
         (plain(host) && user.as_deref().is_none_or(plain)).then(|| Self { user, host: host.to_owned(), port })
     }
