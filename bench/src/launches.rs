@@ -12,7 +12,7 @@ use anyhow::ensure;
 use sortie::app::App;
 use sortie::launcher::Launcher;
 use sortie::ssh::SshLauncher;
-use sortie::ssh::enroll::{EnrollRequest, Expected};
+use sortie::ssh::enroll::{EnrollRequest, Expected, Place};
 use sortie_core::host::{CallbackMode, Host, Login};
 use sortie_core::input::{InputBody, Scope};
 use std::path::Path;
@@ -111,16 +111,17 @@ async fn burst(app: &App, launcher: &Timed<SshLauncher>, flow: &Flow, expected: 
 }
 
 async fn enroll(app: &App, user: &str, sshd: &Sshd, root: &Path) -> anyhow::Result<()> {
-    let request = EnrollRequest {
+    let place = Place {
         address: "127.0.0.1".to_owned(),
         port: sshd.port,
         user: user.to_owned(),
         login: Login::Key(String::new()),
         expected: Some(Expected::Keys(vec![sshd.host_key()?])),
-        root: Some(root.display().to_string()),
+        key_name: None,
     };
+    let request = EnrollRequest { host: place, root: Some(root.display().to_string()), ..EnrollRequest::default() };
     let enrolled = app.ssh.enroll(&request).await?;
-    let EnrollRequest { address, port, user, login, .. } = request;
+    let Place { address, port, user, login, .. } = request.host;
     let host = Host {
         name: HOST.to_owned(),
         address,

@@ -8,10 +8,10 @@ mod show;
 mod target;
 
 pub use add::AddArgs;
-pub use expected::{ExpectedArgs, authorities, key_lines};
-pub use target::Target;
 use change::{DrainArgs, KeysCommand, SetArgs};
+pub use expected::{ExpectedArgs, authorities, key_lines};
 use show::{host_text, test_text};
+pub use target::Target;
 
 use super::Mutation;
 use super::client::{Ask, Client, segment};
