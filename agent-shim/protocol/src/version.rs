@@ -46,7 +46,7 @@ impl std::fmt::Display for Mismatch {
 struct Head {
     v: u64,
     #[serde(default)]
-    needs: Vec<String>,
+    needs: serde_json::Value,
 }
 
 /// Look at the head of a message: a request, an answer, a spec or the body of a callback.
@@ -58,8 +58,13 @@ pub fn check(json: &[u8]) -> Result<(), Mismatch> {
     if !u32::try_from(v).is_ok_and(speaks) {
         return Err(Mismatch::Version(v));
     }
-    match needs.into_iter().find(|name| !KNOWN.contains(&name.as_str())) {
-        Some(name) => Err(Mismatch::Needs(name)),
+    let names = match needs {
+        serde_json::Value::Null => return Ok(()),
+        serde_json::Value::Array(names) => names,
+        other => vec![other],
+    };
+    match names.into_iter().find(|name| !name.as_str().is_some_and(|name| KNOWN.contains(&name))) {
+        Some(name) => Err(Mismatch::Needs(name.as_str().map_or_else(|| name.to_string(), str::to_owned))),
         None => Ok(()),
     }
 }
@@ -83,6 +88,11 @@ mod tests {
         let needs = br#"{"v":1,"needs":["time_travel"]}"#;
         assert_eq!(check(needs), Err(Mismatch::Needs("time_travel".into())));
         assert_eq!(check(br#"{"v":1,"needs":[]}"#), Ok(()));
+        assert_eq!(
+            check(br#"{"v":1,"needs":{"a":1}}"#),
+            Err(Mismatch::Needs("{\"a\":1}".into())),
+            "in another form it is not ignored either"
+        );
         assert_eq!(check(b"no JSON"), Ok(()), "for its reader to say");
     }
 }
