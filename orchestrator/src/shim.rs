@@ -170,11 +170,6 @@ impl Shims {
     pub fn first(&self) -> &Arc<Shim> {
         &self.0[0].1
     }
-
-    /// All of them.
-    pub fn all(&self) -> impl Iterator<Item = (Arch, &Arc<Shim>)> {
-        self.0.iter().map(|(arch, shim)| (*arch, shim))
-    }
 }
 
 #[cfg(test)]

@@ -91,7 +91,8 @@ mod tests {
 
     #[test]
     fn a_question_that_makes_no_sense_names_the_place() {
-        let good = Ask { title: "May I?".to_owned(), message: String::new(), approvers: Vec::new(), timeout_ms: 60_000, tool: None, key: None };
+        let good =
+            Ask { title: "May I?".to_owned(), message: String::new(), approvers: Vec::new(), timeout_ms: 60_000, tool: None, key: None };
         assert_eq!(check(&good), Ok(()));
         let tool = Some(AskedTool { name: "Bash".to_owned(), input_digest: "x".to_owned() });
         for (bad, place) in [

@@ -90,8 +90,8 @@ impl StartError {
                 let digest = printable(sha256.as_bytes(), 64);
                 let what = if digest == "-" { "is no file that can be executed".to_owned() } else { format!("has the digest {digest}") };
                 let message = format!(
-                    "{at}: the shim that is installed there {what}, which is none of this program's (`sortie doctor` names them); it was \
-                     not executed. Install one of these, or let the program send it (`host add` without --shim)"
+                    "{at}: the shim that is installed there {what}, which is none of this program's; it was not executed. Install \
+                     the one that comes with this version, or let the program send it (`host add` without --shim)"
                 );
                 nothing(FailureKind::Refused, message)
             }
