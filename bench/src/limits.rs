@@ -61,3 +61,9 @@ pub const HEAD_START_MS: i64 = 40_000;
 pub const OPEN_RUNS: usize = 10_000;
 /// Events of a history that are read at once.
 pub const HISTORY_PAGE: usize = 1_000;
+/// Machines of the fleet.
+pub const MACHINES: usize = 10;
+/// Jobs of a burst on each of them.
+pub const FLEET_JOBS: usize = 100;
+/// Jobs on each of them by Ansible, which takes half a second for one.
+pub const ANSIBLE_JOBS: usize = 10;

@@ -9,6 +9,7 @@ mod callback_server;
 mod callbacks;
 mod child;
 mod engine;
+mod fleet;
 mod flows;
 mod launch_server;
 mod launches;
@@ -56,6 +57,8 @@ enum What {
     NextLaunch,
     /// 200 jobs on one host, beside `ssh`
     Launches,
+    /// 1,000 jobs on ten machines of namespaces, beside `ssh`, asyncssh and Ansible; needs root, and `cargo build --release` before
+    Fleet,
     /// 100,000 waiting runs: disk, memory, start
     Waiting,
     /// Steps of runs, one after the other and many at once
@@ -138,6 +141,9 @@ fn measure(what: &What, folder: Option<PathBuf>, rounds: usize) -> anyhow::Resul
     }
     if all || matches!(what, What::Launches) {
         rows.extend(runtime()?.block_on(launches::measure(&place, rounds))?);
+    }
+    if all || matches!(what, What::Fleet) {
+        rows.extend(fleet::measure(place.path(), rounds.min(3))?);
     }
     if all || matches!(what, What::Waiting) {
         rows.extend(waiting::measure(&place, rounds)?);
