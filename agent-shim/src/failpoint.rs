@@ -40,8 +40,11 @@ pub const FILES_KEPT: &str = "files.kept";
 /// A question of the job is in the log, and nobody was told.
 pub const ASK_LOGGED: &str = "ask.logged";
 
+/// A chunk of output was answered.
+pub const CHUNK_SENT: &str = "chunk.sent";
+
 /// Every point, for tests that walk them all.
-pub const ALL: [&str; 16] = [
+pub const ALL: [&str; 17] = [
     CLAIM_RENAMED,
     OWNER_WRITTEN,
     USER_CLAIMED,
@@ -58,6 +61,7 @@ pub const ALL: [&str; 16] = [
     PIECE_SENT,
     FILES_KEPT,
     ASK_LOGGED,
+    CHUNK_SENT,
 ];
 
 /// Die here if a test asks for it.

@@ -67,6 +67,30 @@ pub const WAIT_POLL_MS: u64 = 10;
 pub const OUTPUT_HEAD_BYTES: u64 = 16 << 20;
 /// Output beyond the limit before the next hole is punched, in bytes: so that it is done seldom.
 pub const OUTPUT_SLACK_BYTES: u64 = 16 << 20;
+/// The same while the disk is nearly full or too much lies under the state root, in bytes of each stream.
+pub const OUTPUT_TIGHT_BYTES: u64 = 8 << 20;
+/// Its first part, in bytes.
+pub const OUTPUT_TIGHT_HEAD_BYTES: u64 = 2 << 20;
+/// Its slack, in bytes.
+pub const OUTPUT_TIGHT_SLACK_BYTES: u64 = 1 << 20;
+/// Output that a job keeps on the disk whatever others do, in bytes of both streams; below it nobody counts.
+pub const LOG_FAIR_BYTES: u64 = 16 << 20;
+/// Output of all attempts under a state root above which each keeps little, in bytes: 4 GiB, and what is fair for each beside it.
+pub const LOGS_OF_ROOT_BYTES: u64 = 4 << 30;
+/// Free bytes of the state root's disk under which each attempt keeps little.
+pub const LOG_FLOOR_BYTES: u64 = 1 << 30;
+/// How long the first output after a silence waits for the rest of its line, in milliseconds.
+pub const LOG_LINGER_MS: u64 = 10;
+/// Between two looks at output that would have been heard of, in milliseconds: in case that it was not.
+pub const LOG_LOOK_MS: u64 = 5_000;
+/// The same where nobody tells, in milliseconds: a line is to be shown within a second.
+pub const LOG_LOOK_DEAF_MS: u64 = 200;
+/// Between two looks at the size of files that grow fast, in milliseconds: a disk takes some 100 MB meanwhile.
+pub const LOG_FLOOD_LOOK_MS: u64 = 50;
+/// Longest pause between two tries to ship output while the job runs, in milliseconds.
+pub const LOG_RETRY_CAP_MS: u64 = 5_000;
+/// Smallest chunk that is tried where something on the way finds chunks too large, in bytes.
+pub const LOG_CHUNK_LEAST_BYTES: u64 = 16 << 10;
 /// Room reserved in the event log when the attempt is claimed, in bytes: a full disk must not cost a result (F014).
 pub const RESULT_RESERVE_BYTES: u64 = 512 << 10;
 /// Room reserved for the exit record, in bytes.

@@ -21,6 +21,7 @@ mod harden;
 mod keeper;
 mod lease;
 mod limits;
+mod logs;
 mod mcp;
 mod origin;
 mod output;

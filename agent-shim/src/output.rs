@@ -5,7 +5,9 @@
 
 use crate::attempt::Attempt;
 use crate::files;
-use crate::limits::{OUTPUT_HEAD_BYTES, OUTPUT_SLACK_BYTES};
+use crate::limits::{
+    LOG_FAIR_BYTES, OUTPUT_HEAD_BYTES, OUTPUT_SLACK_BYTES, OUTPUT_TIGHT_BYTES, OUTPUT_TIGHT_HEAD_BYTES, OUTPUT_TIGHT_SLACK_BYTES, TICK_MS,
+};
 use rustix::fs::{FallocateFlags, SeekFrom, fallocate, seek};
 use sortie_protocol::limits::{LOG_CHUNK_BYTES, OUTPUT_FILE_BYTES, OUTPUT_TAIL_BYTES};
 use std::fs::File;
@@ -79,9 +81,26 @@ pub fn range(attempt: &Attempt, stream: &str, offset: u64, limit: u64) -> io::Re
     Ok(Range { offset: start, data, total })
 }
 
-/// Keep a stream's disk use near its bound. Where the file system has no holes, it grows on: never a reason to stop a job.
-pub fn bound(attempt: &Attempt, stream: &str) {
-    punch(&attempt.file(stream), OUTPUT_FILE_BYTES, OUTPUT_HEAD_BYTES, OUTPUT_SLACK_BYTES);
+/// Bytes that a stream takes on the disk.
+pub fn on_disk(attempt: &Attempt, stream: &str) -> u64 {
+    attempt.file(stream).symlink_metadata().map_or(0, |meta| meta.blocks() * 512)
+}
+
+/// Whether a stream is being written so fast that it is to be looked at soon.
+pub fn is_flooding(attempt: &Attempt) -> bool {
+    let busy = |stream: &&str| on_disk(attempt, stream) > LOG_FAIR_BYTES / 2;
+    STREAMS.iter().any(|stream| busy(&stream)) && silent_ms(attempt) < TICK_MS
+}
+
+/// Keep a stream's disk use near its bound, or near the smaller one where it is tight. Where the file system has no holes, it
+/// grows on: never a reason to stop a job.
+pub fn bound(attempt: &Attempt, stream: &str, tight: bool) {
+    let path = attempt.file(stream);
+    if tight {
+        punch(&path, OUTPUT_TIGHT_BYTES, OUTPUT_TIGHT_HEAD_BYTES, OUTPUT_TIGHT_SLACK_BYTES);
+    } else {
+        punch(&path, OUTPUT_FILE_BYTES, OUTPUT_HEAD_BYTES, OUTPUT_SLACK_BYTES);
+    }
 }
 
 /// Give back what lies between the first `head` bytes and the last `limit - head`, once `slack` has gathered.

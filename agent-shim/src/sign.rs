@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use ring::{digest, hmac, rand::SecureRandom as _};
 use sortie_protocol::bytes::to_hex;
 use sortie_protocol::callback::{CallbackKind, SignedPost, proof_message, webhook_id};
+use sortie_protocol::log::{LogAnswer, LogReceipt, log_receipt_message};
 use sortie_protocol::receipt::{CallbackAnswer, Receipt, receipt_message};
 
 /// SHA-256, lower-case hex.
@@ -55,6 +56,14 @@ impl ProofKey {
         let id = webhook_id(attempt, kind, seq);
         let signature = self.proof(&id, timestamp, body.as_bytes());
         SignedPost { id, timestamp, signature, kind, seq, body }
+    }
+
+    /// The receipt for a chunk of output, likewise.
+    pub fn log_receipt(&self, id: &str, meta: &[u8], answer: &[u8]) -> Option<LogReceipt> {
+        let LogAnswer { receipt, mac } = serde_json::from_slice(answer).ok()?;
+        let tag = STANDARD.decode(mac.strip_prefix("v1,")?).ok()?;
+        hmac::verify(&self.0, &log_receipt_message(&receipt), &tag).ok()?;
+        (receipt.id == id && receipt.digest == sha256_hex(meta)).then_some(receipt)
     }
 
     /// The receipt in an answer, where it is ours: for this id, these bytes, and by the server (F047: a proxy's 200 is no answer).

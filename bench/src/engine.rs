@@ -138,6 +138,7 @@ pub fn with_launcher(app: App, launcher: Arc<dyn Launcher>) -> App {
         launcher: Arc::clone(&launcher),
         evaluators: Evaluators::new(std::env::current_exe().unwrap_or_default(), EVALUATORS),
         resources: Arc::clone(&parts.resources),
+        logs: Arc::clone(&parts.logs),
         clock: parts.clock,
         config: Arc::clone(&parts.config),
         installation: parts.installation.clone(),

@@ -43,4 +43,4 @@ pub use token::{
     CachedVerifier, Check, Claims, Expect, JwksError, MintError, Scope, TYP, Token, TokenFault, VerifiedToken, Verifier, token_digest,
     verify_with_jwks,
 };
-pub use url::{SignedQuery, UrlFault, UrlSignError, artifact_url, callback_url_with_kind, reach_url};
+pub use url::{SignedQuery, UrlFault, UrlSignError, artifact_url, callback_url_with_kind, logs_url, reach_url};

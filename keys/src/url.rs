@@ -129,6 +129,15 @@ pub fn artifact_url(callback_url: &str) -> String {
     }
 }
 
+/// Where the output of an attempt is shipped, likewise.
+#[must_use]
+pub fn logs_url(callback_url: &str) -> String {
+    match callback_url.rsplit_once("/v1/callbacks/") {
+        Some((base, rest)) => format!("{base}/v1/logs/{rest}"),
+        None => callback_url.to_owned(),
+    }
+}
+
 /// Where a machine that is tested posts to, from a URL that was signed for this test.
 #[must_use]
 pub fn reach_url(callback_url: &str) -> String {

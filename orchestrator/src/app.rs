@@ -7,6 +7,7 @@ use crate::launcher::Launcher;
 use crate::launchers::Launchers;
 use crate::launchers::local::LocalLauncher;
 use crate::limits;
+use crate::logs::Logs;
 use crate::resources::Resources;
 use crate::shim::Shim;
 use crate::ssh::{Config as SshConfig, SshLauncher};
@@ -108,12 +109,14 @@ impl App {
         let config = Arc::new(config);
         let resources =
             Resources::open(&home.resources(), Arc::clone(&store), clock).map_err(|error| path_error(&home.resources(), error))?;
+        let logs = Logs::open(&home.logs(), Arc::clone(&store), clock).map_err(|error| path_error(&home.logs(), error))?;
         let driver = Driver::new(Parts {
             store: Arc::clone(&store),
             tokens: Arc::clone(&tokens),
             launcher: Arc::clone(&launcher),
             evaluators: Evaluators::new(program, limits::EVALUATORS),
             resources,
+            logs,
             clock,
             config: Arc::clone(&config),
             installation: installation.clone(),

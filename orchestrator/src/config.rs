@@ -54,6 +54,12 @@ impl Home {
         self.0.join("resources")
     }
 
+    /// Output of jobs.
+    #[must_use]
+    pub fn logs(&self) -> PathBuf {
+        self.0.join("logs")
+    }
+
     /// The operator's bearer token, mode 0600.
     #[must_use]
     pub fn operator_token(&self) -> PathBuf {

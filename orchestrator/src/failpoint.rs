@@ -25,7 +25,7 @@ pub const NAMES: [&str; 14] = [
 pub const LINKS: [&str; 6] = ["child_made", "child_cancelled", "fires_written", "fire_started", "delivery_kept", "released"];
 
 /// The places on the way of kept bytes.
-pub const RESOURCES: [&str; 3] = ["piece_kept", "blob_kept", "blob_removed"];
+pub const RESOURCES: [&str; 4] = ["piece_kept", "blob_kept", "blob_removed", "log_kept"];
 
 /// The places of operators' commands, and of what the server itself sends.
 pub const COMMANDS: [&str; 7] =

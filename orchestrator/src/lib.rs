@@ -17,6 +17,7 @@ pub mod http;
 pub mod launcher;
 pub mod launchers;
 pub mod limits;
+pub mod logs;
 pub mod notify;
 pub mod outbound;
 pub mod resources;

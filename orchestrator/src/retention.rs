@@ -55,6 +55,7 @@ async fn flow_pass(app: &App, flow: &str, before: Ms, most: usize) -> Result<usi
             }
             // One that still owes something to a host, or is needed by another run, is looked at again in the next pass.
             if app.store.delete_run(&run).await? {
+                app.driver.parts().logs.forget(&run).await;
                 deleted += 1;
                 tokio::time::sleep(Duration::from_millis(RETENTION_PAUSE_MS)).await;
             }

@@ -73,6 +73,9 @@ pub async fn serve(app: App, listeners: Listeners, mut stop: watch::Receiver<boo
     let sweep = tokio::spawn(app.driver.clone().sweep(stop.clone()));
     let watch = tokio::spawn(watch_clock(app.clone(), stop.clone()));
     let retention = tokio::spawn(crate::retention::run(app.clone(), stop.clone()));
+    let logs = &app.driver.parts().logs;
+    let rests = tokio::spawn(std::sync::Arc::clone(logs).fetch_rests(app.driver.clone(), stop.clone()));
+    let sweep_logs = tokio::spawn(std::sync::Arc::clone(logs).sweep_for_ever(stop.clone()));
     let given_up = tokio::select! {
         // An error means that the sender is gone: stop as well.
         _ = stop.wait_for(|stopped| *stopped) => None,
@@ -98,6 +101,8 @@ pub async fn serve(app: App, listeners: Listeners, mut stop: watch::Receiver<boo
     collect.abort();
     retention.abort();
     reseal.abort();
+    rests.abort();
+    sweep_logs.abort();
     sweep.abort();
     if let Err(error) = app.store.close().await {
         tracing::warn!(%error, "the store did not close cleanly");

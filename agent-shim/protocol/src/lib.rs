@@ -15,6 +15,7 @@ pub mod confine;
 pub mod frame;
 pub mod lease;
 pub mod limits;
+pub mod log;
 pub mod receipt;
 pub mod spec;
 pub mod verb;

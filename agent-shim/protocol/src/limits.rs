@@ -51,11 +51,23 @@ pub const UPLOAD_STOPPED_MS: u64 = 10_000;
 /// Tail of each output stream that a result carries, in bytes.
 pub const OUTPUT_TAIL_BYTES: usize = 8 << 10;
 /// Output kept per stream on the VM, in bytes; what is beyond is counted, never a reason to stop a job.
-pub const OUTPUT_FILE_BYTES: u64 = 256 << 20;
+pub const OUTPUT_FILE_BYTES: u64 = 64 << 20;
 /// Largest answer body that the shim reads from the callback server, in bytes.
 pub const ANSWER_BYTES: usize = 64 << 10;
 /// Largest chunk of a log that one `logs` answer carries, in bytes.
 pub const LOG_CHUNK_BYTES: u64 = 256 << 10;
+/// Beginning of each stream that is always shipped, in bytes: how a job began says most about why it fails.
+pub const LOG_HEAD_BYTES: u64 = 8 << 20;
+/// End of each stream that is shipped, in bytes, where shipping cannot keep up; what lies between is a counted gap.
+pub const LOG_TAIL_BYTES: u64 = 16 << 20;
+/// Between two chunks of a job that writes more than can be shipped, in milliseconds: with [`LOG_CHUNK_BYTES`], 512 KiB/s a job.
+pub const LOG_POST_PAUSE_MS: u64 = 500;
+/// The same once the job is over, in milliseconds: somebody may wait for the end of it.
+pub const LOG_LAST_PAUSE_MS: u64 = 50;
+/// How long one chunk may take in all, in milliseconds: a result that is due meanwhile waits for it.
+pub const LOG_POST_MS: u64 = 5_000;
+/// How long output is shipped after the result was taken, in milliseconds. Then the server asks for the rest over SSH.
+pub const LOG_AFTER_MS: u64 = 600_000;
 /// Attempts that one `status` may name.
 pub const STATUS_ATTEMPTS: usize = 1024;
 /// Pause before the first repeat of a post, in milliseconds; doubles with full jitter.

@@ -34,6 +34,11 @@ impl Backoff {
         *self = Self::default();
     }
 
+    /// Not later than this.
+    pub fn at_most(&mut self, at: u64) {
+        self.due = self.due.min(at);
+    }
+
     /// A try failed.
     pub fn failed(&mut self, now: u64, pace: Pace) {
         if self.failures == 0 {

@@ -5,7 +5,8 @@ use crate::post::answer::Reply;
 use crate::post::roots;
 use sortie_protocol::artifact::{HEADER_META, HEADER_OFFSET};
 use sortie_protocol::callback::{HEADER_ID, HEADER_SIGNATURE, HEADER_TIMESTAMP, SignedPost};
-use sortie_protocol::limits::{ANSWER_BYTES, POST_TIMEOUT_MS};
+use sortie_protocol::limits::{ANSWER_BYTES, LOG_POST_MS, POST_TIMEOUT_MS};
+use sortie_protocol::log::HEADER_LOG;
 use sortie_protocol::spec::{Credentials, Trust};
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,6 +34,22 @@ pub struct Piece<'a> {
     pub meta: &'a str,
     /// Bytes and where they belong; without them the server is asked how far it is.
     pub data: Option<(u64, &'a [u8])>,
+}
+
+/// A chunk of output.
+pub struct LogChunk<'a> {
+    /// Last part of the path.
+    pub stream: &'a str,
+    /// `webhook-id`.
+    pub id: &'a str,
+    /// Unix seconds.
+    pub timestamp: i64,
+    /// The proof over the metadata.
+    pub signature: &'a str,
+    /// The metadata, as its header carries it.
+    pub meta: &'a str,
+    /// The bytes.
+    pub data: &'a [u8],
 }
 
 /// The HTTP client; its certificates are read at the first post over TLS.
@@ -95,6 +112,22 @@ impl Client {
                 read(headers.iter().fold(request, |request, (name, value)| request.header(*name, value)).send(data))
             }
         }
+    }
+
+    /// A chunk of output; it may take less time than anything else.
+    pub fn log(&mut self, credentials: &Credentials, chunk: &LogChunk<'_>) -> Result<Reply, Refused> {
+        let url = url(credentials.logs_url.as_deref().unwrap_or_default(), chunk.stream)?;
+        let agent = self.agent_for(credentials, &url)?;
+        let request = agent.put(&url).config().timeout_global(Some(Duration::from_millis(LOG_POST_MS))).build();
+        let sent = request
+            .header("authorization", format!("Bearer {}", credentials.token))
+            .header("content-type", "application/octet-stream")
+            .header(HEADER_ID, chunk.id)
+            .header(HEADER_TIMESTAMP, chunk.timestamp.to_string())
+            .header(HEADER_SIGNATURE, chunk.signature)
+            .header(HEADER_LOG, chunk.meta)
+            .send(chunk.data);
+        read(sent)
     }
 
     fn agent_for(&mut self, credentials: &Credentials, url: &str) -> Result<&ureq::Agent, Refused> {

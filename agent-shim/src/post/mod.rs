@@ -1,4 +1,5 @@
-//! Posting: one thread, one post at a time, the result before anything older, until a receipt is read or for 30 days.
+//! Posting: one thread, one request at a time: the result before anything older, that before heartbeats and reports, output last,
+//! until a receipt is read or for 30 days. A result waits for one chunk of output at most, and output goes on after it.
 //!
 //! The event log is the outbox. Heartbeats and the job's reports are posted from here and never spooled.
 
@@ -12,23 +13,24 @@ mod roots;
 use crate::attempt::{Attempt, Child, Stop};
 use crate::events::{self, Event};
 use crate::limits::REPORT_LOOK_MS;
+use crate::logs::{self, Due, Ears, Shipper, Waker};
 use crate::reports::{REPORTS, Reports};
 use crate::sign::ProofKey;
 use crate::supervise::pulse::Pulse;
-use crate::{clock, failpoint};
+use crate::{clock, failpoint, output};
 use answer::Verdict;
 use backoff::Backoff;
 use heard::Noted;
 use rustix::event::{PollFd, PollFlags, poll};
 use sortie_protocol::VERSION;
 use sortie_protocol::callback::{CallbackBody, CallbackKind};
-use sortie_protocol::limits::{CALLBACK_BYTES, POST_FOR_MS};
+use sortie_protocol::limits::{CALLBACK_BYTES, LOG_AFTER_MS, POST_FOR_MS};
+use sortie_protocol::log::Stream;
 use sortie_protocol::spec::Spec;
 use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The posting thread, as the supervisor sees it.
 pub struct Poster {
@@ -36,17 +38,18 @@ pub struct Poster {
     attempt: Attempt,
 }
 
-#[derive(Default)]
 struct Shared {
     news: Mutex<News>,
-    changed: Condvar,
+    waker: Waker,
 }
 
 #[derive(Default)]
 struct News {
     /// The log has grown.
     log: bool,
-    /// The thread has delivered the result.
+    /// The thread has delivered the result, and ships what is left of the output.
+    settled: bool,
+    /// The thread is done.
     delivered: bool,
     /// Questions whose answers somebody on this machine waits for.
     waited: BTreeSet<u64>,
@@ -68,14 +71,16 @@ impl Bell {
         let mut news = self.0.news();
         news.waited.clone_from(waited);
         news.log = true;
-        self.0.changed.notify_all();
+        self.0.waker.ring();
     }
 }
 
 impl Poster {
     /// Start the thread. With a child that runs or ran on this boot there are heartbeats and reports to post.
     pub fn start(attempt: &Attempt, spec: &Spec, instance: &str, child: Option<&Child>) -> io::Result<Self> {
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(Shared { news: Mutex::default(), waker: Waker::new()? });
+        let shipper = shipper(attempt);
+        let ears = child.filter(|_| shipper.is_some()).map(|_| Ears::of(attempt));
         let thread = Thread {
             attempt: attempt.clone(),
             shared: shared.clone(),
@@ -95,6 +100,8 @@ impl Poster {
             credentials: stamp(attempt),
             asking: asks::Asking::default(),
             backoff: Backoff::default(),
+            shipper,
+            ears,
         };
         std::thread::Builder::new().name("post".to_owned()).spawn(move || thread.run())?;
         Ok(Self { shared, attempt: attempt.clone() })
@@ -108,13 +115,20 @@ impl Poster {
     /// The log has grown, or something else in the attempt's directory has changed.
     pub fn news(&self) {
         self.shared.news().log = true;
-        self.shared.changed.notify_all();
+        self.shared.waker.ring();
     }
 
-    /// Until the result is delivered over HTTP, acknowledged over SSH, too old to push, or removed with its state root.
+    /// Until the result is delivered over HTTP and the output after it, acknowledged over SSH, too old to push, or removed with
+    /// its state root.
     pub fn until_delivered(&self, wake: &OwnedFd) -> io::Result<()> {
         let until = clock::mono_ms().saturating_add(POST_FOR_MS);
-        let open = || self.attempt.acked().is_none() && !self.shared.news().delivered && self.attempt.dir().exists();
+        let wanted = || {
+            // Not at once: the acknowledgement is written after the thread has said so.
+            let acked = self.attempt.acked().is_some();
+            let news = self.shared.news();
+            !news.delivered && (news.settled || !acked)
+        };
+        let open = || wanted() && self.attempt.dir().exists();
         while open() && clock::mono_ms() < until {
             let mut fds = [PollFd::new(wake, PollFlags::IN)];
             // A minute: only the 30 days and a state root that goes are waited for here, everything else wakes us.
@@ -152,6 +166,15 @@ struct Thread {
     /// Questions that wait for their answers.
     asking: asks::Asking,
     backoff: Backoff,
+    /// Where the output goes, if it does.
+    shipper: Option<Shipper>,
+    /// Hears of output.
+    ears: Option<Ears>,
+}
+
+/// Ships output from its beginning, where there is somewhere to ship it to; the server says at once where it stands.
+fn shipper(attempt: &Attempt) -> Option<Shipper> {
+    attempt.credentials().is_ok_and(|credentials| credentials.logs_url.is_some()).then(Shipper::default)
 }
 
 /// Tells credentials from those that replace them: they are written beside and renamed.
@@ -168,7 +191,10 @@ enum Next {
     },
     /// A look at what the job reports.
     Look,
-    Wait(u64),
+    /// A chunk of output.
+    Ship(Stream),
+    /// Wait so long, listening for output too where asked.
+    Wait(u64, bool),
 }
 
 impl Thread {
@@ -182,7 +208,9 @@ impl Thread {
                 Next::Post(event) => {
                     if self.post(&event) {
                         if event.kind == CallbackKind::Result {
-                            return self.finish(event.seq);
+                            self.settle(event.seq);
+                            self.ship_rest();
+                            return self.finish();
                         }
                         if delivered.insert(event.seq) {
                             events::mark_delivered(&self.attempt, event.seq);
@@ -191,16 +219,19 @@ impl Thread {
                 }
                 Next::Beat { post } => self.beat(post),
                 Next::Look => self.look(),
-                Next::Wait(ms) => {
-                    let news = self.shared.news();
-                    let wait = self.shared.changed.wait_timeout_while(news, Duration::from_millis(ms), |news| !news.log);
-                    wait.unwrap_or_else(PoisonError::into_inner).0.log = false;
+                Next::Ship(stream) => self.ship(stream, events::result(&log).is_some()),
+                Next::Wait(ms, listen) => {
+                    if !self.shared.news().log {
+                        self.shared.waker.wait(self.ears.as_ref().filter(|_| listen), ms);
+                    }
+                    self.shared.news().log = false;
                 }
             }
             let credentials = stamp(&self.attempt);
             if credentials != self.credentials {
                 // Others were brought: what the old ones have earned is over.
                 self.credentials = credentials;
+                self.shipper = shipper(&self.attempt);
                 self.backoff.now();
             }
             let grown = events::read(&self.attempt);
@@ -238,11 +269,54 @@ impl Thread {
         if looks && self.next_look <= now {
             return Next::Look;
         }
+        let output = self.output(now, result.is_some());
+        if let Due::Now(stream) = output {
+            return Next::Ship(stream);
+        }
+        let ship = if let Due::In(ms) = output { ms } else { u64::MAX };
         let look = if looks { self.next_look.saturating_sub(now) } else { u64::MAX };
         let post = if waiting.is_some() { self.backoff.due().saturating_sub(now) } else { u64::MAX };
         let beat = if beats { self.next_heartbeat.saturating_sub(now) } else { u64::MAX };
         // An hour at most: the clocks of a suspended machine.
-        Next::Wait(post.min(beat).min(look).min(ask).clamp(1, 3_600_000))
+        Next::Wait(post.min(beat).min(look).min(ship).min(ask).clamp(1, 3_600_000), output == Due::Listen)
+    }
+
+    /// What is to be done about output.
+    fn output(&mut self, now: u64, closed: bool) -> Due {
+        let written = Stream::ALL.map(|stream| output::written(&self.attempt, stream.as_str()));
+        self.shipper.as_mut().map_or(Due::Over, |shipper| shipper.due(now, written, closed))
+    }
+
+    /// Send one chunk of it.
+    fn ship(&mut self, stream: Stream, closed: bool) {
+        if !closed {
+            // Woken by output: sooner than the supervisor looks.
+            logs::keep_small(&self.attempt);
+        }
+        let Some(shipper) = self.shipper.as_mut() else { return };
+        match self.attempt.credentials() {
+            Ok(credentials) => shipper.step(stream, closed, &mut self.client, &self.attempt, &credentials),
+            Err(error) => {
+                self.attempt.log(&format!("output is shipped no more: the credentials cannot be read: {error}"));
+                self.shipper = None;
+            }
+        }
+    }
+
+    /// What is left of the output after the result.
+    fn ship_rest(&mut self) {
+        let until = clock::mono_ms().saturating_add(LOG_AFTER_MS);
+        loop {
+            let now = clock::mono_ms();
+            if now >= until || !self.attempt.dir().exists() {
+                return self.attempt.log("the server has not taken all output; it can ask for it");
+            }
+            match self.output(now, true) {
+                Due::Now(stream) => self.ship(stream, true),
+                Due::In(ms) => self.shared.waker.wait(None, ms.min(until - now)),
+                Due::Listen | Due::Over => return,
+            }
+        }
     }
 
     /// Whether it is delivered now.
@@ -307,7 +381,14 @@ impl Thread {
     fn send(&mut self, kind: CallbackKind, seq: u64, body: &str) -> Verdict {
         let verdict = self.try_send(kind, seq, body);
         self.heard.note(&self.attempt, &verdict, self.failure.take());
-        self.reachable = !matches!(verdict, Verdict::Keep(answer::Pace::Unreachable | answer::Pace::Never));
+        let reachable = !matches!(verdict, Verdict::Keep(answer::Pace::Unreachable | answer::Pace::Never));
+        if reachable
+            && !self.reachable
+            && let Some(shipper) = self.shipper.as_mut()
+        {
+            shipper.reached();
+        }
+        self.reachable = reachable;
         if let Verdict::Delivered { stop: Some(reason), .. } = &verdict {
             if let Err(error) = self.attempt.write_stop(&Stop::now(reason, false)) {
                 self.attempt.log(&format!("cannot record that the job is to be ended: {error}"));
@@ -340,12 +421,17 @@ impl Thread {
         Verdict::Keep(pace)
     }
 
-    fn finish(self, seq: u64) {
+    /// The server has the result.
+    fn settle(&self, seq: u64) {
         self.attempt.root().failpoint(failpoint::RECEIPT_READ);
+        self.shared.news().settled = true;
         if let Err(error) = self.attempt.write_acked(seq) {
             self.attempt.log(&format!("the receipt cannot be recorded: {error}"));
         }
         self.attempt.root().failpoint(failpoint::ACKED_WRITTEN);
+    }
+
+    fn finish(self) {
         self.shared.news().delivered = true;
         self.attempt.wake();
     }

@@ -2,10 +2,10 @@
 
 use crate::attempt::{Attempt, Child, Exit, Stop};
 use crate::contain::usage::most;
-use crate::limits::{GRACE_CAP_MS, SOON_MS, SWEEP_MS, TICK_MS};
+use crate::limits::{GRACE_CAP_MS, LOG_FLOOD_LOOK_MS, SOON_MS, SWEEP_MS, TICK_MS};
 use crate::supervise::result::{End, Seen};
 use crate::tree::Tree;
-use crate::{agents, asks, clock, failpoint, keeper, lease, output, spawn};
+use crate::{agents, asks, clock, failpoint, keeper, lease, logs, output, spawn};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{WaitOptions, wait};
 use sortie_protocol::lease::LEASE_REASON;
@@ -52,7 +52,7 @@ impl Watch<'_> {
                     continue;
                 }
             }
-            output::STREAMS.iter().for_each(|stream| output::bound(self.attempt, stream));
+            logs::keep_small(self.attempt);
             self.wait(ended_by.is_some());
         };
         self.attempt.root().failpoint(failpoint::EXIT_SEEN);
@@ -130,7 +130,8 @@ impl Watch<'_> {
         let job = self.child.job.watch();
         // With one of the two gone, or both being ended, the exit record is due at any moment.
         let due = ending || !self.child.keeper.is_alive() || !self.child.job.is_alive();
-        let pause = if due { SOON_MS } else { TICK_MS.min(self.left_ms()) };
+        let tick = if output::is_flooding(self.attempt) { LOG_FLOOD_LOOK_MS } else { TICK_MS };
+        let pause = if due { SOON_MS } else { tick.min(self.left_ms()) };
         let mut fds = vec![PollFd::new(self.wake, PollFlags::IN)];
         fds.extend(keeper.iter().chain(job.iter()).map(|fd| PollFd::new(fd, PollFlags::IN)));
         let _ = poll(&mut fds, Some(&spawn::timespec(pause)));

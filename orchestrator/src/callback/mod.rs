@@ -12,6 +12,7 @@ mod files;
 mod judge;
 mod kept;
 pub mod limits;
+pub mod log;
 mod masked;
 mod parse;
 mod seen;
@@ -28,6 +29,7 @@ pub use verify::{Admitted, WebhookHeaders};
 
 use crate::driver::Driver;
 use crate::failpoint;
+use crate::logs::Place;
 use crate::vault::mask::Masker;
 use parse::{Content, Fault};
 use sortie_core::canonical;
@@ -187,8 +189,12 @@ async fn take(driver: &Driver, post: Post) -> Result<answer::Taken, StoreError> 
             let masker = driver.masker_of(&post.run, &post.step).await?;
             let result = masked::result(&masker, *result);
             beat::last(driver, &post, &result).await?;
+            let written = [result.stdout_bytes, result.stderr_bytes];
+            let place = Place { run: post.run.clone(), step: post.step.clone(), attempt: post.attempt.clone() };
             let said = judge::said(driver, &post.run, &post.step, &post.attempt, result).await?;
-            deliver(driver, post, said, &masker).await
+            let taken = deliver(driver, post, said, &masker).await?;
+            driver.parts().logs.ended(place, written);
+            Ok(taken)
         }
         Ok(Content::Alive { data }) => {
             let data = match post.event.kind {

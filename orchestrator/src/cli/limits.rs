@@ -8,8 +8,6 @@ pub const ANSWER_MS: u64 = 100_000;
 pub const READ_MS: u64 = 120_000;
 /// How long one request waits for news of a run, in milliseconds.
 pub const NEWS_MS: u64 = 20_000;
-/// Between two looks at a log that grows, in milliseconds.
-pub const LOG_LOOK_MS: u64 = 500;
 /// Between two looks at a host that drains, in milliseconds: its jobs take minutes.
 pub const DRAIN_LOOK_MS: u64 = 1_000;
 /// Tries in a row to reach a server that went away while a run is watched: about a minute.

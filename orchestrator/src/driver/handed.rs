@@ -136,6 +136,7 @@ impl Driver {
         let callback_url = url.map_err(|error| error.to_string())?;
         let credentials = Credentials {
             artifact_url: reached_by.then(|| sortie_keys::artifact_url(&callback_url)),
+            logs_url: reached_by.then(|| sortie_keys::logs_url(&callback_url)),
             callback_url,
             token: token.expose().to_owned(),
             proof_secret: proof.to_base64().to_string(),
@@ -143,7 +144,6 @@ impl Driver {
             secret_env: secrets.env,
             secret_stdin: secrets.stdin,
             secret_files: secrets.files,
-            logs_url: None,
             restore: restore.filter(|_| reached_by),
         };
         Ok(Verb::Launch { spec: spec.text, spec_digest: spec.digest, credentials })

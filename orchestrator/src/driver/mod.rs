@@ -29,6 +29,7 @@ pub use evaluators::Evaluators;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::launcher::Launcher;
+use crate::logs::Logs;
 use crate::outbound::Outbound;
 use crate::outbound::policy::Policy;
 use crate::resources::Resources;
@@ -59,6 +60,8 @@ pub struct Parts {
     pub evaluators: Evaluators,
     /// What jobs and steps have kept.
     pub resources: Arc<Resources>,
+    /// What jobs have written.
+    pub logs: Arc<Logs>,
     /// The clock.
     pub clock: Clock,
     /// How the installation is configured.

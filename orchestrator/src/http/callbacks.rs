@@ -6,7 +6,7 @@
 use super::limits::{BODIES_KIB, REFUSED_RETRY_S, RefusalLimits};
 use super::problem::{json, method_not_allowed, not_found, problem, with_status};
 use super::refusals::Refusals;
-use super::{downloads, health, reach, uploads};
+use super::{downloads, health, logs, reach, uploads};
 use crate::callback::{self, CallbackHead, CallbackResponse, WebhookHeaders};
 use crate::driver::Driver;
 use crate::error_code::ErrorCode;
@@ -48,7 +48,8 @@ pub fn routes_with(driver: Driver, refusals: RefusalLimits) -> Router {
         .route("/v1/callbacks/{id}/{kind}", post(take))
         .route("/v1/keys/jwks.json", get(jwks))
         .with_state(state)
-        .merge(uploads::routes(driver.clone(), refusals))
+        .merge(uploads::routes(driver.clone(), Arc::clone(&refusals)))
+        .merge(logs::routes(driver.clone(), refusals))
         .merge(downloads::routes(driver.clone()))
         .merge(reach::routes(driver.clone()))
         .merge(health::routes(driver))

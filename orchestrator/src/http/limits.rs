@@ -10,6 +10,8 @@ pub const HEADERS: usize = 64;
 pub const BODIES_KIB: u32 = 64 << 10;
 /// Pieces of uploads in memory at once: 16 of 4 MiB, as much as all callbacks.
 pub const PIECES_AT_ONCE: usize = 16;
+/// Chunks of output in memory at once: 32 MiB.
+pub const LOG_CHUNKS_AT_ONCE: usize = 128;
 /// Pause of the accept loop after it found no file descriptor or memory; doubles up to [`ACCEPT_PAUSE_CAP`] (F008).
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 /// Longest pause of the accept loop.

@@ -8,6 +8,7 @@ mod framing;
 pub mod health;
 pub mod hooks;
 pub mod limits;
+mod logs;
 mod problem;
 mod reach;
 mod refusals;

@@ -111,6 +111,14 @@ impl Masker {
         (from..bytes.len()).find(|start| begins(&bytes[*start..])).map_or(0, |start| bytes.len() - start)
     }
 
+    /// How many bytes can go out before more is known: neither the beginning of a value nor a part of one stays behind the cut, so
+    /// that whoever comes back with the rest needs to remember nothing.
+    #[must_use]
+    pub fn settled(&self, bytes: &[u8]) -> usize {
+        let cut = bytes.len() - self.pending(bytes);
+        self.ranges(bytes).into_iter().find(|range| range.start < cut && range.end > cut).map_or(cut, |range| range.start)
+    }
+
     /// Where values are, overlapping ones put together.
     fn ranges(&self, bytes: &[u8]) -> Vec<Range<usize>> {
         let Some(found) = &self.found else { return Vec::new() };

@@ -13,4 +13,4 @@ mod sql;
 pub mod sqlite;
 
 pub use error::StoreError;
-pub use port::{Catalog, Engine, Fut, Operations, Reads, Resources, Store, Triggers, Vault, Workers};
+pub use port::{Catalog, Engine, Fut, Logs, Operations, Reads, Resources, Store, Triggers, Vault, Workers};

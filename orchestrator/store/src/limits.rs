@@ -22,6 +22,8 @@ pub const STATEMENTS: usize = 128;
 pub const RUNS_PAGE: usize = 500;
 /// Resources of one page, in rows: a row has a name of at most a kilobyte.
 pub const RESOURCES_PAGE: usize = 500;
+/// Outputs of attempts that are looked after at once.
+pub const DUE_LOGS: usize = 200;
 /// Events of one page of a history: at 256 KiB each the worst page is bounded, the usual one is a megabyte.
 pub const HISTORY_PAGE: usize = 1_000;
 /// Pieces of due work of one claim: a millisecond of the writer's time.

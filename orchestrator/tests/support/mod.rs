@@ -70,12 +70,14 @@ impl World {
         let store: Arc<dyn Store> = SqliteStore::open(&dir.path().join("sortie.db")).unwrap();
         let installation = store.installation().await.unwrap();
         let resources = sortie::resources::Resources::open(&dir.path().join("resources"), store.clone(), clock).unwrap();
+        let logs = sortie::logs::Logs::open(&dir.path().join("logs"), store.clone(), clock).unwrap();
         let driver = Driver::new(Parts {
             store: Arc::clone(&store),
             tokens: Arc::new(CachedVerifier::new(ring.clone())),
             launcher: Arc::new(NoHost),
             evaluators: Evaluators::new(PathBuf::from("/nonexistent"), 1),
             resources,
+            logs,
             clock,
             config: Arc::new(Config { public_url: PUBLIC_URL.to_owned(), ..Config::fresh() }),
             installation,

@@ -7,6 +7,7 @@ mod fork;
 mod history;
 mod import;
 mod logs;
+mod shown;
 
 pub use control::done as control_done;
 pub use fork::fork_done;

@@ -13,6 +13,11 @@ pub const HISTORY_WAIT_MS: u64 = 30_000;
 pub const HISTORY_LOOK_MS: u64 = 50;
 /// Largest such pause, in milliseconds: it doubles while nothing happens.
 pub const HISTORY_LOOK_CAP_MS: u64 = 400;
+/// Longest that a request for output may wait for more, in milliseconds, likewise.
+pub const LOG_WAIT_MS: u64 = 30_000;
+/// Between two looks, while somebody waits for output, whether its attempt is over or has a successor, in milliseconds. Output
+/// itself is heard of at once.
+pub const LOG_LOOK_MS: u64 = 500;
 /// Characters of an id that are enough to find the run it starts or ends.
 pub const SHORT_ID_CHARS: usize = 6;
 /// Runs that are looked through for a short id, newest first.

@@ -82,7 +82,7 @@ pub(super) fn table(api: Api) -> (Router, Vec<(&'static str, &'static str)>) {
     table.get("/v1/runs/{id}/attempts", runs::attempts);
     table.get("/v1/runs/{id}/history", runs_history::page);
     table.get("/v1/runs/{id}/tokens", runs_tokens::show);
-    table.get("/v1/runs/{id}/logs", logs::chunk);
+    table.get("/v1/runs/{id}/logs", logs::page);
     table.get("/v1/runs/{id}/explain", explain::show);
     table.get("/v1/runs/{id}/export", export::show);
     table.post("/v1/runs/{id}/pause", runs_control::pause);

@@ -23,6 +23,7 @@ mod flows;
 mod hosts;
 mod import;
 mod lists;
+mod logs;
 mod operations;
 mod reads;
 mod requests;
@@ -90,6 +91,7 @@ pub async fn run_all(fresh: impl AsyncFn() -> Arc<dyn Store>) {
     vault::all(fresh).await;
     workers::all(fresh).await;
     resources::all(fresh).await;
+    logs::all(fresh).await;
     triggers::all(fresh).await;
     operations::all(fresh).await;
     import::all(fresh).await;

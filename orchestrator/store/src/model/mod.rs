@@ -1,6 +1,7 @@
 //! The plain values of the port.
 
 pub mod hosts;
+pub mod logs;
 pub mod operations;
 pub mod resources;
 pub mod triggers;

@@ -6,6 +6,7 @@
 mod catalog;
 mod engine;
 mod hosts;
+mod logs;
 mod operations;
 mod reads;
 mod resources;
@@ -16,6 +17,7 @@ mod workers;
 pub use catalog::Catalog;
 pub use engine::Engine;
 pub use hosts::Hosts;
+pub use logs::Logs;
 pub use operations::Operations;
 pub use reads::Reads;
 pub use resources::Resources;
@@ -33,7 +35,7 @@ use std::pin::Pin;
 pub type Fut<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
 /// The store of one installation: all parts of it, and what concerns it as a whole.
-pub trait Store: Engine + Reads + Catalog + Hosts + Vault + Resources + Triggers + Operations + Workers {
+pub trait Store: Engine + Reads + Catalog + Hosts + Vault + Resources + Logs + Triggers + Operations + Workers {
     /// Ids, epoch and schema of this store.
     fn installation(&self) -> Fut<'_, Installation>;
     /// Why nothing is written any more, once that is so for good (F016): the process is to end, and the next one looks at the file.

@@ -21,6 +21,7 @@ mod host;
 mod idempotency;
 mod installation;
 mod lock;
+mod log_attempt;
 mod migrate;
 mod open;
 mod operations;

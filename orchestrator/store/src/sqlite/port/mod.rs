@@ -3,6 +3,7 @@
 mod catalog;
 mod engine;
 mod hosts;
+mod logs;
 mod operations;
 mod reads;
 mod resources;
