@@ -40,6 +40,8 @@ struct Course {
     watched: HashMap<AttemptId, Watched>,
     pause_ms: u64,
     due_at: Ms,
+    /// The last round was broken off: what is new since waits for the next one like everything else.
+    failed: bool,
 }
 
 impl Course {
@@ -57,7 +59,7 @@ impl Course {
     }
 
     fn is_due(&self, open: &[OpenAttempt], now: Ms) -> bool {
-        now >= self.due_at || open.iter().any(|open| !self.watched.contains_key(&open.attempt.id))
+        now >= self.due_at || !self.failed && open.iter().any(|open| !self.watched.contains_key(&open.attempt.id))
     }
 }
 
@@ -119,10 +121,12 @@ impl Driver {
             under_way.push(host.name.clone());
             let driver = self.clone();
             rounds.spawn(async move {
-                let news = driver.round(&host, &open, &mut course).await.unwrap_or_else(|failure| {
+                let round = driver.round(&host, &open, &mut course).await;
+                if let Err(failure) = &round {
                     tracing::info!(host = host.name, message = failure.message, "nothing could be collected");
-                    false
-                });
+                }
+                course.failed = round.is_err();
+                let news = round.unwrap_or(false);
                 course.plan(news, driver.parts().clock.now(), super::entropy().bytes("pull", 0)[0]);
                 (host.name, course)
             });

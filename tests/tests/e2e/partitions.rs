@@ -4,7 +4,7 @@ use serde_json::json;
 use sortie_tests::fleet::Fleet;
 use sortie_tests::run::Run;
 use sortie_tests::vm::cut::{How, Way};
-use sortie_tests::{limits, wait};
+use sortie_tests::{flows, limits, wait};
 
 #[test]
 fn f092_behind_nat_the_callbacks_alone_complete_a_run() {
@@ -122,4 +122,35 @@ fn f041_a_result_from_behind_a_partition_that_outlived_its_attempt_is_kept_and_r
     });
     assert!(run.events(&fleet.it, "attempt_result").is_empty(), "it resumes nothing");
     run.assert_ended_once(&fleet.it);
+}
+
+const CHECKED: &str = r#"
+flow(name = "checked", input = {"script": str}, deadline = "10m")
+
+def run(ctx, input):
+    r = job("work", on = "vm0", command = ["/bin/sh", "-c", input["script"]], timeout = "6s", heartbeat = "1s", check = True)
+    return r.result
+"#;
+
+#[test]
+fn f041_a_late_result_from_behind_a_partition_is_adopted_and_the_run_goes_on_with_it() {
+    let fleet = Fleet::new(1);
+    flows::publish(&fleet.it, "checked", CHECKED);
+    let script = fleet.recorder.script("adopted") + &fleet.gate("go") + "printf 42 > \"$SORTIE_RESULT\"";
+    let run = Run::start(&fleet.it, "checked", &json!({ "script": script }));
+    fleet.started("adopted");
+    let attempt = run.attempt(&fleet.it);
+    let _ = run.event(&fleet.it, "attempt_started");
+    fleet.vms[0].cut(Way::Both, How::Drop);
+    fleet.open_gate("go");
+    let shown = run.ended(&fleet.it);
+    assert_eq!(shown["state"], "failed", "{shown:#}");
+    fleet.vms[0].heal();
+    wait::holds("the result is kept as late", limits::RETRIED, || {
+        run.events(&fleet.it, "callback_kept").iter().any(|kept| kept["outcome"] == "late")
+    });
+    let _ = fleet.it.cli(&["runs", "adopt", &attempt]).data();
+    let shown = run.ended(&fleet.it);
+    assert_eq!((&shown["state"], &shown["value"]), (&json!("succeeded"), &json!(42)), "{shown:#}");
+    assert_eq!(fleet.recorder.count("adopted"), 1);
 }
