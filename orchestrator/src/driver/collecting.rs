@@ -9,9 +9,9 @@ use crate::resources::upload::{Stand, Upload, UploadError};
 use sortie_core::failure::{Failure, FailureKind};
 use sortie_core::host::Host;
 use sortie_core::ids::AttemptId;
-use sortie_protocol::artifact::{ArtifactFate, ArtifactMeta, NOT_UPLOADED, RESULT_NAME, RESULT_SLOT};
+use sortie_protocol::artifact::{ArtifactFate, ArtifactMeta, ArtifactNote, NOT_UPLOADED, RESULT_NAME, RESULT_SLOT, kept_slot, path_fault};
 use sortie_protocol::callback::{CallbackBody, CallbackKind, JobResult, SignedPost};
-use sortie_protocol::limits::{ARTIFACT_BYTES, LOG_CHUNK_BYTES, RESULT_DOCUMENT_BYTES};
+use sortie_protocol::limits::{ARTIFACT_BYTES, KEPT_FILES, LOG_CHUNK_BYTES, RESULT_DOCUMENT_BYTES};
 use sortie_protocol::verb::{Reply, Verb};
 use sortie_protocol::view::AttemptView;
 use std::time::Duration;
@@ -77,15 +77,14 @@ impl Driver {
         if attempt.state.is_over() {
             return Ok(());
         }
-        let wanted = |fate: &ArtifactFate| matches!(fate, ArtifactFate::Missing { missing } if missing.starts_with(NOT_UPLOADED));
-        let names = if result.artifacts.iter().any(|note| wanted(&note.fate)) {
+        let wanted = |note: &&ArtifactNote| matches!(&note.fate, ArtifactFate::Missing { missing } if missing.starts_with(NOT_UPLOADED));
+        let names = if result.artifacts.iter().any(|note| wanted(&note)) {
             self.job_of(&run, &step).await.map(|job| job.artifacts).unwrap_or_default()
         } else {
             Vec::new()
         };
-        let files = result.artifacts.iter().filter(|note| wanted(&note.fate));
-        // The place in the list of the step, not what the host says, is the slot.
-        let slots = files.filter_map(|note| Some((names.iter().position(|name| *name == note.name)?.to_string(), note.name.clone())));
+        let slots = slots(&names, &result.artifacts).into_iter().filter(|(_, note)| wanted(note));
+        let slots = slots.map(|(slot, note)| (slot, note.name.clone()));
         let document = result.result_kept.iter().map(|_| (RESULT_SLOT.to_owned(), RESULT_NAME.to_owned()));
         for (slot, name) in slots.chain(document) {
             let meta = ArtifactMeta { v: sortie_protocol::VERSION, attempt: id.to_string(), slot, name, size: 0, sha256: String::new() };
@@ -126,5 +125,38 @@ impl Driver {
             }
             offset = at;
         }
+    }
+}
+
+/// Where each file of a result is fetched from: those of the step by their place in its list, whatever the host says, and those that the
+/// job kept by itself in the order of their notes. Where the step names files, too, the host counts in a way that is not known here.
+fn slots<'a>(names: &[String], notes: &'a [ArtifactNote]) -> Vec<(String, &'a ArtifactNote)> {
+    let (mut own, mut found) = (0, Vec::new());
+    for note in notes {
+        if let Some(place) = names.iter().position(|name| *name == note.name) {
+            found.push((place.to_string(), note));
+        } else if names.is_empty() && own < KEPT_FILES && path_fault(&note.name).is_none() {
+            found.push((kept_slot(own), note));
+            own += 1;
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn f106_a_slot_is_never_what_a_host_says() {
+        let note = |name: &str| ArtifactNote { name: name.to_owned(), fate: ArtifactFate::missing(NOT_UPLOADED) };
+        let slots_of = |names: &[&str], notes: &[ArtifactNote]| -> Vec<(String, String)> {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            slots(&names, notes).into_iter().map(|(slot, note)| (slot, note.name.clone())).collect()
+        };
+        let pair = |slot: &str, name: &str| (slot.to_owned(), name.to_owned());
+        let notes = [note("b"), note("own"), note("../up"), note("a"), note("more")];
+        assert_eq!(slots_of(&["a", "b"], &notes), [pair("1", "b"), pair("0", "a")]);
+        assert_eq!(slots_of(&[], &notes[1..3]), [pair("k0", "own")]);
     }
 }
