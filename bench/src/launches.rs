@@ -12,7 +12,7 @@ use anyhow::ensure;
 use sortie::app::App;
 use sortie::launcher::Launcher;
 use sortie::ssh::SshLauncher;
-use sortie::ssh::enroll::{EnrollRequest, Expected, Place};
+use sortie::ssh::enroll::{EnrollRequest, Expected, Place as Reached};
 use sortie_core::host::{CallbackMode, Host, Login};
 use sortie_core::input::{InputBody, Scope};
 use std::path::Path;
@@ -111,7 +111,7 @@ async fn burst(app: &App, launcher: &Timed<SshLauncher>, flow: &Flow, expected: 
 }
 
 async fn enroll(app: &App, user: &str, sshd: &Sshd, root: &Path) -> anyhow::Result<()> {
-    let place = Place {
+    let place = Reached {
         address: "127.0.0.1".to_owned(),
         port: sshd.port,
         user: user.to_owned(),
@@ -121,7 +121,7 @@ async fn enroll(app: &App, user: &str, sshd: &Sshd, root: &Path) -> anyhow::Resu
     };
     let request = EnrollRequest { host: place, root: Some(root.display().to_string()), ..EnrollRequest::default() };
     let enrolled = app.ssh.enroll(&request).await?;
-    let Place { address, port, user, login, .. } = request.host;
+    let Reached { address, port, user, login, .. } = request.host;
     let host = Host {
         name: HOST.to_owned(),
         address,

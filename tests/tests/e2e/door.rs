@@ -16,7 +16,7 @@ fn a_job_reports_keeps_a_file_and_leaves_its_result_through_its_door() {
     let kept = run.event(&world.it, "attempt_result")["result"]["artifacts"]["notes/one"].clone();
     assert_eq!(kept["size"], 5, "{kept:#}");
     let file = world.scratch("kept");
-    world.it.cli(&["resource", "get", kept["resource"].as_str().unwrap(), "-o", file.to_str().unwrap()]).data();
+    let _ = world.it.cli(&["resource", "get", kept["resource"].as_str().unwrap(), "-o", file.to_str().unwrap()]).data();
     assert_eq!(std::fs::read_to_string(file).unwrap(), "kept\n");
 }
 
@@ -29,7 +29,7 @@ fn a_question_from_inside_a_job_is_an_approval_like_any_other() {
     let (id, revision) = (row["id"].as_str().unwrap().to_owned(), row["revision"].to_string());
     let shown = world.it.cli(&["approval", "show", &id]);
     assert_eq!(shown.data()["title"], "Deploy?", "{}", shown.json);
-    world.it.cli(&["approval", "reject", &id, "--revision", &revision, "--comment", "not today"]).data();
+    let _ = world.it.cli(&["approval", "reject", &id, "--revision", &revision, "--comment", "not today"]).data();
     let ended = run.ended(&world.it);
     let output = ended["value"]["output"].as_str().unwrap_or_default().to_owned();
     assert!(output.contains("\"rejected\"") && output.contains("not today") && output.trim_end().ends_with('6'), "{ended:#}");
