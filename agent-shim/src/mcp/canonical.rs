@@ -27,7 +27,7 @@ mod tests {
 
     #[test]
     fn the_order_of_keys_and_spaces_do_not_count() {
-        let one: Value = serde_json::from_str(r#"{ "b": [1, {"y":null,"x":"\u0061\n"}], "a": 1.50 }"#).unwrap();
+        let one: Value = serde_json::from_str(r#"{ "b": [1, {"y":null,"x":"\u0061\n"}], "a": 1.5 }"#).unwrap();
         assert_eq!(text(&one), r#"{"a":1.5,"b":[1,{"x":"a\n","y":null}]}"#);
         assert_eq!(text(&one), text(&json!({"a": 1.5, "b": [1, {"x": "a\n", "y": null}]})));
         assert_ne!(text(&json!([1, 2])), text(&json!([2, 1])));

@@ -43,14 +43,14 @@ fn a_job_reports_keeps_and_answers_through_its_door() {
         mkdir -p sub; echo first > sub/note; cd sub
         sortie-shim artifact ./note; sortie-shim artifact ../sub/note --name notes/first
         echo second > note; sortie-shim artifact \"$PWD/note\"; rm note
-        printf '{\"n\":1.50}' | sortie-shim result -";
+        printf '{\"n\": 1.5}' | sortie-shim result -";
     vm.launched(&vm.sh("att_door00000001", script));
     let result = vm.posted_result("att_door00000001");
     assert_eq!((result.exit_code, result.error_output.as_str()), (Some(0), ""), "{}", result.output);
     assert_eq!(result.progress.unwrap().data, json!({"step": 1}));
     assert_eq!(result.checkpoint.unwrap().data, json!([1, 2]));
     assert_eq!(result.result, Some(json!({"n": 1.5})));
-    assert_eq!(std::fs::read_to_string(vm.file("att_door00000001", "document.json")).unwrap(), "{\"n\":1.50}", "byte for byte");
+    assert_eq!(std::fs::read_to_string(vm.file("att_door00000001", "document.json")).unwrap(), "{\"n\": 1.5}", "byte for byte");
     let names: Vec<&str> = result.artifacts.iter().map(|note| note.name.as_str()).collect();
     assert_eq!(names, ["sub/note", "notes/first"]);
     assert!(result.artifacts.iter().all(|note| matches!(note.fate, ArtifactFate::Kept(_))), "{:?}", result.artifacts);

@@ -6,6 +6,7 @@ use rusqlite::Connection;
 /// Tables that hold a few rows each installation, or one row. Every other table grows with the runs.
 const SMALL: [&str; 15] = [
     "operator",
+    "worker",
     "secret",
     "outbound_connection",
     "installation",
