@@ -89,7 +89,7 @@ pub fn on_disk(attempt: &Attempt, stream: &str) -> u64 {
 /// Whether a stream is being written so fast that it is to be looked at soon.
 pub fn is_flooding(attempt: &Attempt) -> bool {
     let busy = |stream: &&str| on_disk(attempt, stream) > LOG_FAIR_BYTES / 2;
-    STREAMS.iter().any(|stream| busy(&stream)) && silent_ms(attempt) < TICK_MS
+    STREAMS.iter().any(busy) && silent_ms(attempt) < TICK_MS
 }
 
 /// Keep a stream's disk use near its bound, or near the smaller one where it is tight. Where the file system has no holes, it

@@ -84,8 +84,10 @@ fn f009_without_processes_to_spare_runs_wait_and_the_server_lives() {
 }
 
 /// Make the files of a store unchangeable, or changeable again: what a file system that was remounted read-only does to them.
+/// Not the index of the log: it is shared memory, and touching a page of it that has no room on the disk yet ends any process
+/// of SQLite by SIGBUS, before it could say anything.
 fn closed(home: &Path, closed: bool) {
-    let files = ["sortie.db", "sortie.db-wal", "sortie.db-shm"].map(|name| home.join(name));
+    let files = ["sortie.db", "sortie.db-wal"].map(|name| home.join(name));
     let status =
         Command::new("chattr").arg(if closed { "+i" } else { "-i" }).args(files.iter().filter(|file| file.exists())).status().unwrap();
     assert!(status.success(), "the file system of the tests cannot do this");

@@ -23,6 +23,7 @@ pub(crate) const fn default_timeout() -> u64 {
 /// The arguments of one durable call. Two calls are the same when this is equal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "one call at a time is read, matched and dropped: no collection of them is kept")]
 pub enum CallSpec {
     /// Run a command on a host.
     Job(JobSpec),

@@ -4,7 +4,7 @@ use crate::sqlite::open;
 use rusqlite::Connection;
 
 /// Tables that hold a few rows each installation, or one row. Every other table grows with the runs.
-const SMALL: [&str; 15] = [
+const SMALL: [&str; 16] = [
     "operator",
     "worker",
     "secret",
