@@ -13,7 +13,12 @@ fn scene(cli: Cli) -> Scene {
         Scene::new(cli, |world| vec![Turn::shell(format!("touch {}", world.scratch("mark").display())), Turn::text("I could not.")]);
     match cli {
         // Without a rule that allows it, a tool is denied.
-        Cli::Claude | Cli::Gemini => {}
+        Cli::Gemini => {}
+        Cli::Claude => {
+            // So it is, too, outside its directories, whatever rule allows the tool: the mark is to be inside, to depend on the rule alone.
+            let settings = json!({ "permissions": { "additionalDirectories": [scene.world.it.folder()] } });
+            scene.seat.write(".claude/settings.json", &settings.to_string());
+        }
         Cli::Codex => scene.seat.write(".codex/rules/tests.rules", "prefix_rule(pattern = [\"touch\"], decision = \"forbidden\")\n"),
         Cli::Opencode => {
             let path = scene.seat.home.join(".config/opencode/opencode.json");
@@ -50,5 +55,6 @@ fn a_tool_that_is_allowed_by_name_is_not_denied() {
     let scene = scene(Cli::Claude);
     let value = scene.value(&scene.run("permissions = \"deny\", tools = [\"Bash(touch:*)\"]"));
     assert_eq!((&value["ok"], &value["agent"]["outcome"]), (&json!(true), &json!("completed")), "{value:#}");
-    assert!(scene.world.scratch("mark").exists(), "the tool ran");
+    assert_eq!(value["agent"]["denials"], json!([]), "{value:#}");
+    assert!(scene.world.scratch("mark").exists(), "the tool did not run");
 }

@@ -18,8 +18,10 @@ fn works(cli: Cli) {
         assert!(!process.mentions("do the 'thing'") && !process.mentions(KEY), "{}", process.line());
     }
     let path = format!("/v1/runs/{}/explain", run.id);
-    wait::holds("the tool call is in the progress", limits::SOON, || {
-        scene.world.it.look(&path).is_some_and(|explained| explained.to_string().contains("\"tool_calls\":1"))
+    // opencode says that it called a tool when the tool is over: until then, that it is at its first turn.
+    let known = if cli == Cli::Opencode { "\"turns\":1" } else { "\"tool_calls\":1" };
+    wait::holds("how far it is is in the progress", limits::SOON, || {
+        scene.world.it.look(&path).is_some_and(|explained| explained.to_string().contains(known))
     });
     scene.world.open_gate("go");
     let value = scene.value(&run);

@@ -65,7 +65,11 @@ mod agent_killed {
         let asked = scene.model.asked();
         assert_eq!(asked.len(), 2, "one request before the end, one after");
         assert!(asked[1].says(PROMPT), "the earlier conversation is there: {:#}", asked[1].body);
-        assert!(asked[1].body.to_string().contains("echo made"), "the tool that was cut short is there: {:#}", asked[1].body);
+        assert!(asked[1].says("You were interrupted"), "it is told to look at what it has done: {:#}", asked[1].body);
+        // Gemini CLI writes a call of a tool into its transcript when the tool is over: one that was cut short is not in it.
+        if cli != Cli::Gemini {
+            assert!(asked[1].body.to_string().contains("echo made"), "the tool that was cut short is there: {:#}", asked[1].body);
+        }
         let used = agent["usage"]["input_tokens"].as_u64().unwrap();
         // What an agent had not said of its use when it was killed, nobody knows; nothing is counted twice.
         assert!((INPUT_TOKENS..=2 * INPUT_TOKENS).contains(&used), "{value:#}");
