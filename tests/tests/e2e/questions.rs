@@ -1,6 +1,6 @@
 //! Questions from inside a job: an agent asks, a person answers by the command line, the agent goes on.
 //!
-//! The agent is a script that says what Claude Code would say and takes the flags that it would take.
+//! The agent is a script that says what Claude Code would say, takes the flags that it would take, and keeps transcripts where it would.
 
 use super::examples::question;
 use serde_json::{Value, json};
@@ -10,15 +10,16 @@ use sortie_tests::{flows, limits, wait};
 use std::os::unix::fs::PermissionsExt as _;
 
 const ASKS: &str = r#"
-flow(name = "asks", description = "An agent that asks", input = {"program": str}, deadline = "10m")
+flow(name = "asks", description = "An agent that asks", input = {"program": str, "home": str}, deadline = "10m")
 
 def run(ctx, input):
-    r = agent("fix", on = "vm", kind = "claude", prompt = "Fix it", program = input["program"], timeout = "5m", heartbeat = "1s", grace = "1s",
-              budget = budget(usd = "5.00"), retry = retry(attempts = 2, backoff = "100ms", on = ["agent_unavailable", "exit"]))
+    r = agent("fix", on = "vm", kind = "claude", prompt = "Fix it", program = input["program"], env = {"CLAUDE_CONFIG_DIR": input["home"]},
+              timeout = "5m", heartbeat = "1s", grace = "1s", budget = budget(usd = "5.00"),
+              retry = retry(attempts = 2, backoff = "100ms", on = ["agent_unavailable", "exit"]))
     return {"ok": r.ok, "error": r.error.kind if r.error else None, "attempts": r.attempts, "agent": r.agent}
 "#;
 
-/// Its flags, its prompt, and how it says things.
+/// Its flags, its prompt, its transcript, and how it says things. It goes on with no session but one that it has a transcript of.
 const AGENT: &str = r#"#!/bin/sh
 cat > prompt.txt
 mode=new
@@ -26,6 +27,12 @@ while [ $# -gt 0 ]; do
     case "$1" in --session-id) session=$2 ;; --resume) session=$2 mode=resume ;; esac
     shift
 done
+sessions=$CLAUDE_CONFIG_DIR/projects/$(pwd -P | tr -c 'a-zA-Z0-9\n' -)
+if [ $mode = resume ] && ! [ -f "$sessions/$session.jsonl" ]; then
+    echo "No conversation found with session ID: $session" >&2
+    exit 1
+fi
+mkdir -p "$sessions" && printf '{"said":"%s"}\n' $mode >> "$sessions/$session.jsonl"
 say() { printf '%s\n' "$1"; }
 say '{"type":"system","subtype":"init","session_id":"'"$session"'","model":"scripted"}'
 finish() {
@@ -40,7 +47,7 @@ fn start(world: &World, body: &str) -> Run {
     let program = world.scratch("agent");
     std::fs::write(&program, format!("{AGENT}{body}\n")).unwrap();
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
-    Run::start(&world.it, "asks", &json!({ "program": program }))
+    Run::start(&world.it, "asks", &json!({ "program": program, "home": world.scratch("claude") }))
 }
 
 fn decide(world: &World, asked: &Value, word: &str) {
