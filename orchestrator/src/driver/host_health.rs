@@ -35,6 +35,17 @@ struct Known {
     written_at: Ms,
 }
 
+/// How a host stands with its breaker, best first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Reach {
+    /// It answered when it was last asked, or was never asked.
+    Answers,
+    /// It did not, and its pause is over: whoever asks next is the trial.
+    TrialDue,
+    /// It did not, and is left alone, or somebody is trying.
+    LeftAlone,
+}
+
 /// Leave to ask a host. Given back by dropping it.
 pub(super) struct Leave<'a> {
     health: &'a Health,
@@ -70,9 +81,13 @@ impl Health {
         Ok(Leave { health: self, host: host.to_owned(), trial: failing })
     }
 
-    /// Whether the host would be asked now.
-    pub(super) fn is_closed(&self, host: &str, now: Ms) -> bool {
-        self.lock().get(host).is_none_or(|known| known.failures == 0 || (now >= known.open_until && !known.trial))
+    /// How the host stands now.
+    pub(super) fn reach(&self, host: &str, now: Ms) -> Reach {
+        match self.lock().get(host) {
+            Some(known) if known.failures > 0 && (now < known.open_until || known.trial) => Reach::LeftAlone,
+            Some(known) if known.failures > 0 => Reach::TrialDue,
+            _ => Reach::Answers,
+        }
     }
 
     fn reached(&self, host: &str, now: Ms) {
@@ -180,9 +195,9 @@ impl Driver {
         self.0.health.lock().remove(host);
     }
 
-    /// Whether the host would be asked now.
-    pub(super) fn is_in_reach(&self, host: &str) -> bool {
-        self.0.health.is_closed(host, self.parts().clock.now())
+    /// How a host stands with its breaker now.
+    pub(super) fn reach(&self, host: &str) -> Reach {
+        self.0.health.reach(host, self.parts().clock.now())
     }
 
     /// Write what is known, now and then; what was known before the start is read first.

@@ -16,6 +16,7 @@ fn a_host_out_of_reach_is_tried_once_a_pause_and_pauses_grow_to_a_cap() {
         let waiting = (0..1_000).filter(|_| health.enter("vm", now).is_ok()).count();
         assert_eq!(waiting, 0, "a thousand launches cost nothing while it is left alone");
         let until = health.seen("vm").next_try.unwrap();
+        assert_eq!((health.reach("vm", now), health.reach("vm", until)), (Reach::LeftAlone, Reach::TrialDue));
         pauses.push((until - now).cast_unsigned());
         now = until;
     }
@@ -24,7 +25,7 @@ fn a_host_out_of_reach_is_tried_once_a_pause_and_pauses_grow_to_a_cap() {
     assert!(pauses[39] >= BREAKER_CAP_MS / 2);
     assert_eq!(health.seen("vm").health.failing_since, Some(0));
     health.enter("vm", now).unwrap().tell(&Ok(()), now);
-    assert_eq!(health.seen("vm").next_try, None);
+    assert_eq!((health.seen("vm").next_try, health.reach("vm", now)), (None, Reach::Answers));
     assert!(health.enter("vm", now).is_ok() && health.enter("vm", now).is_ok());
 }
 

@@ -5,6 +5,7 @@
 //! not known here, is left alone.
 
 use super::Driver;
+use super::host_health::Reach;
 use super::hosts::unexpected;
 use super::probing::stopped;
 use crate::limits::{GC_EVERY_MS, LIST_PAGES, ORPHANS, RECONCILE_EVERY_MS, RECONCILE_LOOK_MS, STOP_WAIT_MS};
@@ -92,7 +93,7 @@ impl Driver {
             // Between half of the interval and the whole: hosts are spread over it, also those that were added together.
             let next = now + RECONCILE_EVERY_MS.cast_signed() * (255 + share) / 510;
             let at = *due.entry(host.name.clone()).or_insert(next);
-            if now < at || !self.is_in_reach(&host.name) || self.is_stopping() {
+            if now < at || self.reach(&host.name) == Reach::LeftAlone || self.is_stopping() {
                 continue;
             }
             due.insert(host.name.clone(), next);

@@ -1,6 +1,7 @@
 //! Which host a launch goes to, and what becomes of one that finds every slot taken or every host draining.
 
 use super::Driver;
+use super::host_health::Reach;
 use super::work::NotDone;
 use crate::limits;
 use sortie_core::call::HostSelector;
@@ -36,7 +37,7 @@ impl Driver {
                 let ready = hosts.into_iter().filter(takes_jobs).collect();
                 let before = attempt.handed.as_ref().map(|handed| handed.host.as_str());
                 let loads = self.parts().store.host_loads().await?;
-                Ok(Ok(in_order(ready, &loads, before, |host| self.is_in_reach(host))))
+                Ok(Ok(in_order(ready, &loads, before, |host| self.reach(host))))
             }
         }
     }
@@ -76,12 +77,13 @@ impl Driver {
     }
 }
 
-/// Those with a free slot, the least loaded first, and those in reach before all others. The slot of `before` is the attempt's own.
-fn in_order(hosts: Vec<Host>, loads: &BTreeMap<String, u32>, before: Option<&str>, is_in_reach: impl Fn(&str) -> bool) -> Vec<Host> {
+/// Those with a free slot, the least loaded first, and those that answer before all others: a launch that could go elsewhere is no trial
+/// of a host that was away. The slot of `before` is the attempt's own.
+fn in_order(hosts: Vec<Host>, loads: &BTreeMap<String, u32>, before: Option<&str>, reach: impl Fn(&str) -> Reach) -> Vec<Host> {
     let own = |host: &Host| u32::from(before == Some(host.name.as_str()));
     let load = |host: &Host| loads.get(&host.name).copied().unwrap_or(0).saturating_sub(own(host));
     let mut open: Vec<Host> = hosts.into_iter().filter(|host| host.slots.is_none_or(|slots| load(host) < slots)).collect();
-    open.sort_by_cached_key(|host| (!is_in_reach(&host.name), load(host)));
+    open.sort_by_cached_key(|host| (reach(&host.name), load(host)));
     open
 }
 
@@ -90,12 +92,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_least_loaded_in_reach_comes_first_and_a_full_one_not_at_all() {
+    fn the_least_loaded_that_answers_comes_first_and_a_full_one_not_at_all() {
         let host = |name: &str, slots| Host { name: name.to_owned(), slots, ..Host::default() };
-        let hosts = vec![host("away", None), host("full", Some(2)), host("busy", None), host("own", Some(1)), host("free", Some(9))];
+        let hosts = vec![
+            host("away", None),
+            host("due", None),
+            host("full", Some(2)),
+            host("busy", None),
+            host("own", Some(1)),
+            host("free", Some(9)),
+        ];
         let loads = BTreeMap::from([("full", 2), ("busy", 7), ("own", 1), ("free", 3)].map(|(name, load)| (name.to_owned(), load)));
-        let order = in_order(hosts, &loads, Some("own"), |name| name != "away");
+        let reach = |name: &str| match name {
+            "away" => Reach::LeftAlone,
+            "due" => Reach::TrialDue,
+            _ => Reach::Answers,
+        };
+        let order = in_order(hosts, &loads, Some("own"), reach);
         let names: Vec<&str> = order.iter().map(|host| host.name.as_str()).collect();
-        assert_eq!(names, ["own", "free", "busy", "away"]);
+        assert_eq!(names, ["own", "free", "busy", "due", "away"]);
     }
 }
