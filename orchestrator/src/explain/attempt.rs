@@ -33,7 +33,7 @@ pub struct AttemptFacts {
     pub silent_ms: Option<u64>,
     /// Server's clock minus the host's, in milliseconds.
     pub clock_skew_ms: Option<i64>,
-    /// What it last reported.
+    /// What it last reported: its progress, whatever was heard since; where there is none, the newest sign of life.
     pub report: Option<Value>,
     /// Why it is being ended early.
     pub stopping: Option<String>,
@@ -57,7 +57,12 @@ pub(super) fn of(facts: &Facts<'_>, step: &Step, row: &Attempt) -> AttemptFacts 
         last_heard_at: beat.map(|beat| rfc3339(beat.at)),
         silent_ms,
         clock_skew_ms: beat.map(|beat| beat.skew_ms),
-        report: beat.map(|beat| beat.data.clone()).filter(|data| !data.is_null() && *data != Value::Object(serde_json::Map::new())),
+        report: facts
+            .progress
+            .get(&row.id)
+            .or(beat.map(|beat| &beat.data))
+            .cloned()
+            .filter(|data| !data.is_null() && *data != Value::Object(serde_json::Map::new())),
         stopping: row.stopping.map(|reason| reason.as_str().to_owned()),
         slot: facts.slots.get(&row.id).cloned(),
     }

@@ -1,5 +1,6 @@
 //! One reading of a run, as the explanation needs it.
 
+use serde_json::Value;
 use sortie_core::call::CallSpec;
 use sortie_core::ids::{AttemptId, Ms};
 use sortie_core::view::{Attempt, RunHead, Step};
@@ -18,6 +19,8 @@ pub struct Facts<'a> {
     pub due: &'a [Claim],
     /// The newest heartbeat or progress of each attempt.
     pub beats: &'a BTreeMap<AttemptId, Beat>,
+    /// The last progress of each attempt that has reported any.
+    pub progress: &'a BTreeMap<AttemptId, Value>,
     /// Callbacks that were remembered, oldest first.
     pub callbacks: &'a [CallbackRow],
     /// What each open step asked for, by call.

@@ -36,9 +36,9 @@ fn f093_a_host_that_is_collected_from_brings_progress_artifacts_and_result() {
     let script = "echo hello > out.txt; head -c 700000 /dev/zero > big.bin; echo '{\"step\": 3}' > \"$SORTIE_PROGRESS\"\n".to_owned();
     let run = afar(&fleet, &(fleet.recorder.script("afar") + &script + &fleet.gate("go") + "echo done"));
     fleet.started("afar");
-    let path = format!("/v1/runs/{}/attempts", run.id);
+    let path = format!("/v1/runs/{}/explain", run.id);
     wait::holds("its progress is seen while it runs", limits::SOON, || {
-        fleet.it.look(&path).is_some_and(|shown| shown.to_string().contains(r#""step":3"#))
+        fleet.it.look(&path).is_some_and(|shown| shown["steps"][0]["attempt"]["report"] == json!({ "step": 3 }))
     });
     let _ = run.event(&fleet.it, "attempt_started");
     fleet.open_gate("go");

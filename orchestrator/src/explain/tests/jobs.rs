@@ -75,6 +75,16 @@ fn a_suspect_job_says_how_long_it_is_silent() {
 }
 
 #[test]
+fn progress_is_reported_whatever_was_heard_since() {
+    let mut world = World::new(RunState::Running);
+    let attempt = world.job(AttemptState::Running);
+    world.progress.insert(attempt.clone(), json!({ "step": 3 }));
+    world.beat(&attempt, 1_000, json!({ "silent_ms": 5 }));
+    let known = world.explained().steps[0].attempt.clone().unwrap();
+    assert_eq!((known.silent_ms, known.report), (Some(1_000), Some(json!({ "step": 3 }))));
+}
+
+#[test]
 fn a_job_that_is_being_stopped_says_why() {
     let mut world = World::new(RunState::Running);
     let attempt = world.job(AttemptState::Stopping);

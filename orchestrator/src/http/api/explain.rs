@@ -20,7 +20,7 @@ pub(super) async fn show(State(api): State<Api>, Path(id): Path<String>) -> Answ
     let head = run_ids::find(&api, &id).await?;
     let store = &api.app.store;
     let (steps, attempts, due) = (store.steps(&head.id).await?, store.attempts(&head.id).await?, store.due(&head.id).await?);
-    let (beats, callbacks) = (store.beats(&head.id).await?, store.callbacks(&head.id).await?);
+    let (beats, progress, callbacks) = (store.beats(&head.id).await?, store.progress(&head.id).await?, store.callbacks(&head.id).await?);
     let specs = specs(&api, &head, &steps).await?;
     let hosts = hosts(&api).await?;
     let places = Places::read(&api, &head, &due).await?;
@@ -30,6 +30,7 @@ pub(super) async fn show(State(api): State<Api>, Path(id): Path<String>) -> Answ
         attempts: &attempts,
         due: &due,
         beats: &beats,
+        progress: &progress,
         callbacks: &callbacks,
         specs: &specs,
         hosts: &hosts,

@@ -14,6 +14,9 @@ SELECT max(at) FROM beat WHERE run_no = ?1 AND fence = ?2;
 -- name: of_run
 SELECT (SELECT attempt.id FROM attempt WHERE attempt.run_no = beat.run_no AND attempt.fence = beat.fence), seq, at, skew_ms, data, kind
 FROM beat WHERE run_no = ?1 ORDER BY fence, at;
+-- name: progress
+SELECT (SELECT attempt.id FROM attempt WHERE attempt.run_no = beat.run_no AND attempt.fence = beat.fence), data
+FROM beat WHERE run_no = ?1 AND kind = 1;
 -- name: reports
 -- Progress and checkpoints by call, the newest attempt last.
 SELECT (SELECT attempt.call FROM attempt WHERE attempt.run_no = beat.run_no AND attempt.fence = beat.fence), kind, data

@@ -77,6 +77,8 @@ pub(super) async fn beats_keep_the_highest_number(world: &World) {
     world.deliver(scope, InputBody::AttemptCallback { attempt: attempt.clone(), callback: facts, said: Said::Started }).await;
     world.deliver(Scope::Run(run.clone()), InputBody::Cancel(sortie_core::input::Operator::named("a"))).await;
     let reply = world.store.beat(beat(6, 400, BeatKind::Heartbeat)).await.unwrap();
+    assert_eq!(world.store.beats(&run).await.unwrap()[&attempt].kind, BeatKind::Heartbeat);
+    assert_eq!(world.store.progress(&run).await.unwrap()[&attempt], json!({"n": 1}), "a later heartbeat leaves it");
     assert_eq!((reply.state, reply.stop), (Some(AttemptState::Stopping), Some(StopReason::Cancelled)));
     let unknown = Beat { attempt: sortie_core::ids::AttemptId::new(1, &Entropy([1; 32]), 0), ..beat(1, 1, BeatKind::Heartbeat) };
     let reply = world.store.beat(unknown).await.unwrap();

@@ -4,6 +4,7 @@ use super::Fut;
 use crate::model::{
     Beat, CallbackRow, Claim, FailureCount, HeldCount, HeldPlace, OpenWait, QueuePlace, RunCount, RunFilter, RunRow, WaitRow,
 };
+use serde_json::Value;
 use sortie_core::event::Event;
 use sortie_core::ids::{AttemptId, Ms, RunId, WaitId};
 use sortie_core::view::{Attempt, Step};
@@ -31,6 +32,8 @@ pub trait Reads: Send + Sync {
     fn wait(&self, wait: &WaitId) -> Fut<'_, Option<WaitRow>>;
     /// The newest heartbeat or progress of each attempt of a run.
     fn beats(&self, run: &RunId) -> Fut<'_, BTreeMap<AttemptId, Beat>>;
+    /// What the job of each attempt of a run last reported, where it has: heartbeats that came since are none.
+    fn progress(&self, run: &RunId) -> Fut<'_, BTreeMap<AttemptId, Value>>;
     /// Callbacks of a run that were remembered, oldest first.
     fn callbacks(&self, run: &RunId) -> Fut<'_, Vec<CallbackRow>>;
     /// Due work of a run, soonest first.

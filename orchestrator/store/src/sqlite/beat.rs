@@ -8,6 +8,7 @@ use crate::model::{Beat, BeatKind, BeatReply};
 use crate::sql::sqlite;
 use rusqlite::types::{FromSqlError, Type};
 use rusqlite::{Connection, params};
+use serde_json::Value;
 use sortie_core::evaluation::Reports;
 use sortie_core::ids::{AttemptId, Ms};
 use std::collections::BTreeMap;
@@ -64,6 +65,11 @@ pub(super) fn of_run(db: &Connection, run_no: RunNo) -> rusqlite::Result<BTreeMa
             Ok((attempt, beat))
         })?
         .collect()
+}
+
+/// The last progress of each attempt of a run that has reported any.
+pub(super) fn progress(db: &Connection, run_no: RunNo) -> rusqlite::Result<BTreeMap<AttemptId, Value>> {
+    db.prepare_cached(sqlite!("beat", "progress"))?.query_map([run_no], |row| Ok((AttemptId::at(row, 0)?, json(row, 1)?)))?.collect()
 }
 
 /// What the jobs of a run have reported, by call: the newest attempt that has said something counts.

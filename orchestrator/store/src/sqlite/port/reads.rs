@@ -7,6 +7,7 @@ use crate::model::{
 };
 use crate::port::{Fut, Reads};
 use crate::sqlite::{SqliteStore, attempt, beat, callback, due, event, run, step, wait};
+use serde_json::Value;
 use sortie_core::effect::Work;
 use sortie_core::event::Event;
 use sortie_core::ids::{AttemptId, Ms, RunId, WaitId};
@@ -64,6 +65,10 @@ impl Reads for SqliteStore {
 
     fn beats(&self, run: &RunId) -> Fut<'_, BTreeMap<AttemptId, Beat>> {
         self.read_of(run, |db, run_no| Ok(beat::of_run(db, run_no)?))
+    }
+
+    fn progress(&self, run: &RunId) -> Fut<'_, BTreeMap<AttemptId, Value>> {
+        self.read_of(run, |db, run_no| Ok(beat::progress(db, run_no)?))
     }
 
     fn callbacks(&self, run: &RunId) -> Fut<'_, Vec<CallbackRow>> {
