@@ -100,6 +100,7 @@ pub struct Mutation {
 }
 
 #[derive(Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "parsed once a process")]
 enum Command {
     /// Make an installation: folder, configuration, keys, SSH identity, operator token, store
     Init(init::InitArgs),

@@ -82,7 +82,6 @@ pub(super) fn spec(installation: &str, run: &RunId, step: &Step, job: &JobSpec, 
         timeout_ms: u64::try_from(attempt.deadline_at - attempt.scheduled_at).unwrap_or(0),
         heartbeat_ms: job.heartbeat_ms,
         grace_ms: job.grace_ms,
-        ..Spec::default()
     };
     let text = canonical::json(&spec);
     let digest = canonical::digest(text.as_bytes());

@@ -96,6 +96,7 @@ enum Written {
 }
 
 /// What becomes of a question that a session was given.
+#[expect(clippy::large_enum_variant, reason = "one a question, matched at once")]
 pub enum Asked {
     /// An answer, or a failure that says how much was sent.
     Done(Result<Reply, AskError>),

@@ -25,6 +25,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 #[derive(Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "parsed once a process")]
 pub enum HostCommand {
     /// Add a machine by its host key; puts the shim there and pins its state root
     Add(AddArgs),

@@ -61,7 +61,7 @@ pub(in crate::http::api) async fn add(State(api): State<Api>, bytes: Bytes) -> A
         return Err(offered(&api, &asked.name, &request, at).await);
     }
     let trusted_blindly = way.iter().any(|place| place.expected == Some(Expected::TrustOnFirstUse));
-    let enrolled = in_time(api.app.ssh.enroll(&request)).await?;
+    let enrolled = in_time(Box::pin(api.app.ssh.enroll(&request))).await?;
     let facts = serde_json::to_value(&enrolled.facts).unwrap_or_default();
     let host = host(asked, request, enrolled, api.app.clock.now());
     match api.app.store.add_host(host.clone()).await {
@@ -144,7 +144,7 @@ fn fitting(asked: &AddBody) -> Result<(), Problem> {
 async fn offered(api: &Api, name: &str, request: &EnrollRequest, at: usize) -> Problem {
     let jumps = &request.jumps[..at];
     let place = request.jumps.get(at).unwrap_or(&request.host);
-    let seen = match in_time(api.app.ssh.scan_behind(jumps, place)).await {
+    let seen = match in_time(Box::pin(api.app.ssh.scan_behind(jumps, place))).await {
         Ok(seen) => seen,
         Err(problem) => return problem,
     };

@@ -69,7 +69,7 @@ fn of_ssh(host: &Host) -> Result<(), Problem> {
 
 /// What the host shows to somebody who does not log in.
 async fn offered(api: &Api, host: &Host) -> Result<Value, Problem> {
-    let seen = in_time(api.app.ssh.scan_of(host)).await?;
+    let seen = in_time(Box::pin(api.app.ssh.scan_of(host))).await?;
     let given = fingerprint(&seen.key).unwrap_or_else(|| seen.fingerprint.clone());
     let pinned = host.host_keys.iter().any(|line| fingerprint(line).as_deref() == Some(given.as_str()));
     Ok(json!({ "key": seen.key, "fingerprint": given, "pinned": pinned }))

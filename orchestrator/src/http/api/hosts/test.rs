@@ -23,11 +23,11 @@ pub(in crate::http::api) async fn test(State(api): State<Api>, Path(name): Path<
     let clock = api.app.clock;
     let now = move || clock.now();
     let (report, phases) = if host.launcher == LauncherKind::Ssh {
-        let report = in_time(async {
+        let report = in_time(Box::pin(async {
             let answer = api.app.ssh.test(&host, &now).await;
             driver.host_answered(&host.name, &answer);
             answer
-        })
+        }))
         .await?;
         let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let phases = json!({
