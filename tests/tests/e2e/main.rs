@@ -24,6 +24,7 @@ mod hosts;
 mod import;
 mod journals;
 mod kills;
+mod logs;
 mod machine;
 mod notices;
 mod operators;
