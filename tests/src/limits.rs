@@ -4,8 +4,8 @@ use std::time::Duration;
 
 /// Longest that anything that should happen at once may take on a busy machine.
 pub const SOON: Duration = Duration::from_secs(30);
-/// Longest that may take what waits for a repeat: the shim's posts back off up to a minute.
-pub const RETRIED: Duration = Duration::from_secs(120);
+/// Longest that may take what waits for a repeat: the shim's posts back off up to a minute, after its heartbeats were missed.
+pub const RETRIED: Duration = Duration::from_secs(240);
 /// Between two looks at a condition.
 pub const LOOK: Duration = Duration::from_millis(20);
 /// Longest that one HTTP request of the harness may take.

@@ -1,3 +1,5 @@
+//! When a host is left alone, tried once, and believed again.
+
 use super::*;
 
 fn away() -> Result<(), AskError> {

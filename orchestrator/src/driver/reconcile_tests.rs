@@ -1,3 +1,5 @@
+//! What a host holds against what is known: who is ended, who is left alone.
+
 use super::*;
 use serde_json::json;
 use sortie_core::ids::Entropy;

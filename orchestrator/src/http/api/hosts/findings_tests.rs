@@ -1,3 +1,5 @@
+//! What is found on a host, and its fix.
+
 use super::*;
 
 fn facts() -> HostFacts {
