@@ -30,7 +30,7 @@ impl Desk {
     /// # Errors
     /// Another machine's state root, labels that are not allowed, a name that could not stand in a header line.
     pub async fn hello(&self, row: &WorkerRow, hello: Hello) -> Result<Welcome, Problem> {
-        if hello.v != sortie_protocol::VERSION {
+        if !sortie_protocol::speaks(hello.v) {
             let message = format!("version {} is not spoken here but {}", hello.v, sortie_protocol::VERSION);
             return Err(Problem::new(ErrorCode::Usage, message).hint("run the worker with the server's own version"));
         }

@@ -1,6 +1,5 @@
 //! Every bound of the operator API, with its reason.
 
-pub use crate::launchers::limits::{HOST_LABELS, HOST_NAME_CHARS};
 /// Bytes of a request's body: a bundle of the largest size, every character escaped.
 pub const BODY_BYTES: usize = 8 << 20;
 /// Characters of an idempotency key.

@@ -5,9 +5,9 @@ use super::{fingerprint, in_time, view};
 use crate::envelope::{Next, Problem, Success};
 use crate::error_code::ErrorCode;
 use crate::http::api::answer::Answer;
-use crate::http::api::limits::{HOST_LABELS, HOST_NAME_CHARS};
 use crate::http::api::request::body;
 use crate::http::api::routes::Api;
+use crate::launchers::names;
 use crate::ssh::enroll::{EnrollRequest, Enrolled, Expected, Place};
 use axum::body::Bytes;
 use axum::extract::State;
@@ -124,15 +124,8 @@ fn request(asked: &AddBody) -> Result<EnrollRequest, Problem> {
 /// What can be wrong with the request itself, beside its machines.
 fn fitting(asked: &AddBody) -> Result<(), Problem> {
     let usage = |message: String| Err(Problem::new(ErrorCode::Usage, message));
-    let letters = |text: &str| text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') && !text.starts_with('-');
-    if asked.name.is_empty() || asked.name.len() > HOST_NAME_CHARS || !letters(&asked.name) {
-        return usage(format!("a host's name has 1 to {HOST_NAME_CHARS} lower-case letters, digits and `-`, and starts with no `-`"));
-    }
-    if asked.labels.len() > HOST_LABELS
-        || asked.labels.iter().any(|label| label.is_empty() || label.len() > HOST_NAME_CHARS || !letters(label))
-    {
-        return usage(format!("a host has at most {HOST_LABELS} labels, of the form of its name"));
-    }
+    names::host(&asked.name).map_err(|message| Problem::new(ErrorCode::Usage, message))?;
+    names::labels(&asked.labels).map_err(|message| Problem::new(ErrorCode::Usage, message))?;
     if asked.slots == Some(0) {
         return usage("a host has at least one slot; one without `slots` has no limit".to_owned());
     }

@@ -4,9 +4,9 @@ use super::{asked_host, shown};
 use crate::envelope::{Next, Problem, Success};
 use crate::error_code::ErrorCode;
 use crate::http::api::answer::Answer;
-use crate::http::api::limits::{HOST_LABELS, HOST_NAME_CHARS};
 use crate::http::api::request::body;
 use crate::http::api::routes::Api;
+use crate::launchers::names;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use serde::{Deserialize, Deserializer};
@@ -80,7 +80,7 @@ fn changed(mut host: Host, asked: SetBody) -> Result<Host, String> {
             host.labels.push(label);
         }
     }
-    check_labels(&host.labels)?;
+    names::labels(&host.labels)?;
     match asked.slots {
         Some(Some(0)) => {
             return Err("a host has at least one slot; `none` takes the limit away, `host drain` keeps new jobs off".to_owned());
@@ -97,15 +97,6 @@ fn changed(mut host: Host, asked: SetBody) -> Result<Host, String> {
     host.own_user = asked.own_user.unwrap_or(host.own_user);
     host.disk_floor_bytes = asked.disk_floor_bytes.unwrap_or(host.disk_floor_bytes);
     Ok(host)
-}
-
-fn check_labels(labels: &[String]) -> Result<(), String> {
-    let letters = |text: &str| text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') && !text.starts_with('-');
-    let fits = |label: &String| !label.is_empty() && label.len() <= HOST_NAME_CHARS && letters(label);
-    if labels.len() <= HOST_LABELS && labels.iter().all(fits) {
-        return Ok(());
-    }
-    Err(format!("a host has at most {HOST_LABELS} labels of 1 to {HOST_NAME_CHARS} lower-case letters, digits and `-`, none first"))
 }
 
 #[cfg(test)]
