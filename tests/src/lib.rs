@@ -13,6 +13,7 @@ pub mod flows;
 pub mod http;
 pub mod installation;
 pub mod limits;
+pub mod login;
 pub mod model;
 pub mod ports;
 pub mod processes;

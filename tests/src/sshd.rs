@@ -42,6 +42,12 @@ impl Sshd {
         writeln!(file, "{line}").unwrap();
     }
 
+    /// Let users other than root read who may log in.
+    pub fn open_to_all_users(&self) {
+        fs::set_permissions(self.folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        fs::set_permissions(self.file("authorized_keys"), fs::Permissions::from_mode(0o644)).unwrap();
+    }
+
     /// Another host key of this type (`ed25519`, `ecdsa`, `rsa`); used from the next start on.
     pub fn new_host_key(&mut self, key_type: &'static str) {
         self.key_type = key_type;

@@ -82,7 +82,9 @@ impl User {
 /// Why a job can have no user of its own here; `None` where it can.
 pub fn fault() -> Option<&'static str> {
     if !rustix::process::geteuid().is_root() {
-        return Some("a user of its own needs a login as root: another user cannot start, signal and clean up after one");
+        return Some(
+            "a user of its own needs a login as root, or one that becomes it (`host add --sudo`): another user cannot start, signal and clean up after one",
+        );
     }
     let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
     if !is_mapped(&map, FIRST_UID + USERS) {

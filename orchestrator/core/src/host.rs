@@ -152,6 +152,9 @@ pub struct Host {
     /// Whether jobs must run as a user of their own there.
     #[serde(default)]
     pub own_user: bool,
+    /// Whether the login becomes root by `sudo`, which asks for no password there. Jobs have a user of their own then.
+    #[serde(default)]
+    pub sudo: bool,
     /// Path of a shim that is installed there; taken where its digest is one of ours.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shim: Option<String>,

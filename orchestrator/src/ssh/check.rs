@@ -3,7 +3,6 @@
 use super::connection::{Connection, Timings};
 use super::install::{self, Installed};
 use super::launcher::SshLauncher;
-use super::session::Start;
 use super::target::Target;
 use crate::launcher::AskError;
 use sortie_core::host::Host;
@@ -49,7 +48,7 @@ impl SshLauncher {
         now_ms: &(dyn Fn() -> i64 + Sync),
     ) -> Result<Report, AskError> {
         let started = Instant::now();
-        let start = Start { at: &target.at, root: Some(&target.root), installed: target.shim.as_ref(), limits: &self.dialer.limits };
+        let start = target.start(&self.dialer.limits);
         let installed = install::start(connection, start, self.shims.first(), &self.shims).await;
         let Installed { mut session, uploaded, .. } = installed.map_err(|error| error.into_ask_error(&target.at))?;
         let (asked, before) = (Instant::now(), now_ms());

@@ -63,6 +63,8 @@ pub struct EnrollRequest {
     pub root: Option<String>,
     /// Path of a shim that is installed there; none is sent then.
     pub shim: Option<String>,
+    /// Whether the login becomes root by `sudo`, for [`Host::sudo`](sortie_core::host::Host::sudo).
+    pub sudo: bool,
 }
 
 /// What a host is pinned by.
@@ -184,7 +186,8 @@ impl SshLauncher {
         }
         let connection = Arc::new(self.dialer.open_hop(&way.host, via).await?);
         let Pinned { host_keys, host_cas } = request.host.pins(&way.host.trust, &connection);
-        let start = Start { at: &at, root: root.as_ref(), installed: installed.as_ref(), limits: &self.dialer.limits };
+        let (root, installed, limits) = (root.as_ref(), installed.as_ref(), &self.dialer.limits);
+        let start = Start { at: &at, root, installed, sudo: request.sudo, limits };
         let result = self.make_marker(&connection, start).await;
         connection.close(&self.dialer.limits).await;
         let facts = result?;

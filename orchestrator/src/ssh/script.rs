@@ -17,11 +17,16 @@ use sortie_protocol::frame;
 pub const MAGIC: &str = "SORTIE-SH/1";
 
 macro_rules! script {
-    ($($line:literal)+) => { concat!("/bin/sh -c '", $($line, " ",)+ "'") };
+    ($name:ident $by_root:ident $($line:literal)+) => {
+        /// What is executed on every host. `PATH` is set for the tools that the command needs (F087) and given back to the shim.
+        pub const $name: &str = concat!("/bin/sh -c '", $($line, " ",)+ "'");
+        /// The same by way of `sudo`, with root's home: everything there, the state root too, is then as after a login as root. The
+        /// path is whole, since a login's `PATH` is not believed (F087).
+        pub const $by_root: &str = concat!("/usr/bin/sudo -n -H -- /bin/sh -c '", $($line, " ",)+ "'");
+    };
 }
 
-/// What is executed on every host. `PATH` is set for the tools that the command needs (F087) and given back to the shim.
-pub const COMMAND: &str = script! {
+script! { COMMAND COMMAND_BY_SUDO
     "LC_ALL=C; export LC_ALL; umask 077;"
     "p=$PATH; PATH=/usr/bin:/bin:/usr/sbin:/sbin:/run/current-system/sw/bin:$PATH;"
     "read -r m n v s z r || exit 80;"
@@ -54,7 +59,7 @@ pub const COMMAND: &str = script! {
     "trap - EXIT; say stored;;"
     "*) exit 80;; esac;"
     "PATH=$p; say \"ready $r\"; exec \"$f\" session --root \"$r\";"
-};
+}
 
 /// What the command is to do before it starts the shim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

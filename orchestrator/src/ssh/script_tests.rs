@@ -9,4 +9,5 @@ fn the_command_can_stand_in_single_quotes_of_every_shell() {
         assert!(!inside.contains(bad), "{bad:?}");
     }
     assert!(inside.is_ascii() && COMMAND.len() < 4096, "{} bytes", COMMAND.len());
+    assert!(COMMAND_BY_SUDO.strip_suffix(COMMAND).is_some_and(|before| before.ends_with("sudo -n -H -- ")));
 }

@@ -5,7 +5,7 @@ use super::fault::{self, Phase, nothing, perhaps, printable};
 use super::limits::{HEARD, Limits, PIECE_BYTES, STDERR_BYTES};
 use super::listener::{Heard, Listener, framed};
 use super::reader::{self, Event, Tail};
-use super::script::{self, COMMAND, Root, Step, Word};
+use super::script::{self, COMMAND, COMMAND_BY_SUDO, Root, Step, Word};
 use crate::launcher::AskError;
 use crate::shim::Shim;
 use russh::client::Msg;
@@ -65,6 +65,8 @@ pub struct Start<'a> {
     pub root: Option<&'a Root>,
     /// A shim that others have installed there: it is used where its digest is ours, and none is sent.
     pub installed: Option<&'a Root>,
+    /// Whether the login becomes root by `sudo`.
+    pub sudo: bool,
     /// Time limits.
     pub limits: &'a Limits,
 }
@@ -151,7 +153,7 @@ impl Session {
             None => script::header(&self.nonce, step, &shim.sha256, start.root),
         };
         let begin = async {
-            self.writer.exec(true, COMMAND).await?;
+            self.writer.exec(true, if start.sudo { COMMAND_BY_SUDO } else { COMMAND }).await?;
             self.write(header.into_bytes()).await
         };
         // Where the channel has ended meanwhile, what is heard below says how.

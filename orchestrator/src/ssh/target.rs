@@ -2,9 +2,10 @@
 
 use super::connection::Endpoint;
 use super::fault::nothing;
-use super::limits::JUMPS;
+use super::limits::{JUMPS, Limits};
 use super::pins::{Pins, Trust};
 use super::script::Root;
+use super::session::Start;
 use super::way::{Hop, HopKey, Way};
 use crate::launcher::AskError;
 use crate::shim::Arch;
@@ -18,6 +19,7 @@ pub struct LaneKey {
     way: Vec<HopKey>,
     root: Root,
     shim: Option<String>,
+    sudo: bool,
 }
 
 /// A host, ready to be reached.
@@ -29,6 +31,8 @@ pub struct Target {
     pub root: Root,
     /// A shim that was installed there by others, where one is to be used.
     pub shim: Option<Root>,
+    /// Whether the login becomes root by `sudo`.
+    pub sudo: bool,
     /// Its machine type, where it is known.
     pub arch: Option<Arch>,
     /// For messages: name and address.
@@ -87,7 +91,7 @@ impl<'a> Pinned<'a> {
 pub fn lane_key(host: &Host) -> Result<LaneKey, AskError> {
     let root = Root::parse(&host.state_root).map_err(|error| nothing(FailureKind::Refused, format!("host {}: {error}", host.name)))?;
     let way = host.jumps.iter().map(Pinned::jump).chain([Pinned::host(host)]).map(|server| server.key()).collect();
-    Ok(LaneKey { way, root, shim: host.shim.clone() })
+    Ok(LaneKey { way, root, shim: host.shim.clone(), sudo: host.sudo })
 }
 
 /// The way to a host as it is pinned.
@@ -119,6 +123,11 @@ impl Target {
         let way = way(host)?;
         let at = format!("{} ({})", host.name, way.host.endpoint);
         let arch = host.arch.as_deref().and_then(|machine| Arch::from_uname("Linux", machine));
-        Ok(Self { way, root, shim, arch, at })
+        Ok(Self { way, root, shim, sudo: host.sudo, arch, at })
+    }
+
+    /// What sessions there are started with.
+    pub(super) fn start<'a>(&'a self, limits: &'a Limits) -> Start<'a> {
+        Start { at: &self.at, root: Some(&self.root), installed: self.shim.as_ref(), sudo: self.sudo, limits }
     }
 }

@@ -5,7 +5,7 @@ use super::fault::nothing;
 use super::install::{self, Installed};
 use super::lane::{Job, Lane};
 use super::script::Step;
-use super::session::{Asked, Session, Start, StartError};
+use super::session::{Asked, Session, StartError};
 use crate::launcher::AskError;
 use sortie_core::failure::FailureKind;
 use std::sync::{Arc, PoisonError};
@@ -152,8 +152,7 @@ impl Lane {
     /// Start a session, on a shim that this process has verified on the host before, or verify or upload it now.
     async fn start_on(&self, connection: &Arc<Connection>) -> Result<Session, StartError> {
         let shim = Arc::clone(&self.shim.lock().unwrap_or_else(PoisonError::into_inner));
-        let installed = self.target.shim.as_ref();
-        let start = Start { at: &self.target.at, root: Some(&self.target.root), installed, limits: &self.dialer.limits };
+        let start = self.target.start(&self.dialer.limits);
         if self.installed.lock().await.contains(&shim.sha256) {
             match Session::start(connection, start, &shim, Step::Run).await {
                 Err(StartError::Missing { .. } | StartError::Foreign { .. }) => {}

@@ -125,7 +125,7 @@ async fn f080_every_machine_on_the_way_is_enrolled_by_what_is_expected_of_it() {
         host: place(&last, fingerprint(&second.fingerprint)),
         jumps: vec![jump],
         root: root.clone(),
-        shim: None,
+        ..EnrollRequest::default()
     };
     let error = launcher.enroll(&request(place(&gate, None))).await.unwrap_err();
     assert_eq!((error.kind, gate.logins() + last.logins()), (FailureKind::HostKey, 1), "{error}");

@@ -37,5 +37,6 @@ mod resources;
 mod secrets;
 mod server_death;
 mod shim_death;
+mod sudo;
 mod triggers;
 mod workers;

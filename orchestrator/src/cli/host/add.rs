@@ -28,6 +28,7 @@ Examples:
   sortie host add builder me@10.1.0.9 --jump me@gate.example --known-hosts ~/.ssh/known_hosts
   sortie host add builder me@vm.example --host-ca ~/host_ca.pub --identity ~/.ssh/id --certificate ~/.ssh/id-cert.pub
   sortie host add builder my-alias
+  sortie host add builder ubuntu@vm.example --sudo --known-hosts ~/.ssh/known_hosts
   sortie host add scratch root@10.0.0.9 --trust-on-first-use --identity ~/.ssh/id_ed25519"
 )]
 pub struct AddArgs {
@@ -58,6 +59,9 @@ pub struct AddArgs {
     /// Path of a sortie-shim that is installed on the host: used where its digest is one of this program's; none is sent
     #[arg(long, value_name = "PATH")]
     shim: Option<String>,
+    /// Become root there by sudo, which must ask for no password: jobs get users of their own
+    #[arg(long)]
+    sudo: bool,
     /// Label that flows can select by; may be repeated
     #[arg(long = "label", value_name = "LABEL")]
     labels: Vec<String>,
@@ -118,6 +122,7 @@ pub async fn run(args: AddArgs, context: &Context) -> Result<Done, Problem> {
         "jumps": jumps,
         "root": args.root,
         "shim": args.shim,
+        "sudo": args.sudo,
         "labels": args.labels,
         "slots": args.slots,
     });

@@ -25,6 +25,7 @@ pub(super) fn host_text(host: &Value) -> String {
             ("unheard since", "callbacks_unheard_since"),
             ("architecture", "arch"),
             ("own user", "own_user"),
+            ("by sudo", "sudo"),
             ("disk floor", "disk_floor_bytes"),
             ("added", "added_at"),
             ("open attempts", "open_attempts"),

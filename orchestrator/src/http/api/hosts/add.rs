@@ -41,6 +41,9 @@ struct AddBody {
     root: Option<String>,
     /// Path of a shim that is installed there; none is sent then.
     shim: Option<String>,
+    /// Whether the login becomes root by `sudo`.
+    #[serde(default)]
+    sudo: bool,
     #[serde(default)]
     labels: Vec<String>,
     /// Jobs that may run there at once; without it there is no limit.
@@ -99,6 +102,9 @@ fn host(asked: AddBody, request: EnrollRequest, enrolled: Enrolled, now: i64) ->
         marker: enrolled.marker,
         arch: enrolled.arch,
         shim: request.shim,
+        // Nobody asks for root in order to run agents as root.
+        own_user: request.sudo,
+        sudo: request.sudo,
         labels: asked.labels,
         slots: asked.slots,
         added_at: now,
@@ -118,7 +124,8 @@ fn request(asked: &AddBody) -> Result<EnrollRequest, Problem> {
         agent_key: asked.agent_key.clone(),
     };
     let host = place::place(&asked.address, asked.port, &asked.user, &login, asked.expected.as_ref(), asked.key_name.as_deref())?;
-    Ok(EnrollRequest { host, jumps: place::jumps(&asked.jumps)?, root: asked.root.clone(), shim: asked.shim.clone() })
+    let jumps = place::jumps(&asked.jumps)?;
+    Ok(EnrollRequest { host, jumps, root: asked.root.clone(), shim: asked.shim.clone(), sudo: asked.sudo })
 }
 
 /// What can be wrong with the request itself, beside its machines.

@@ -156,7 +156,7 @@ fn clock(seen: &Seen<'_>) -> Option<Finding> {
 fn hold(seen: &Seen<'_>) -> Vec<Finding> {
     let (facts, mut found) = (seen.facts, Vec::new());
     if seen.host.own_user && facts.isolation != Isolation::OwnUser {
-        let fix = "log in as root or allow sudo without a password, or `host set --own-user false`";
+        let fix = "add the host with a login as root, or with --sudo where sudo asks for no password; or `host set --own-user false`";
         found.push(finding(
             "isolation",
             Level::Blocked,

@@ -94,6 +94,9 @@ fn changed(mut host: Host, asked: SetBody) -> Result<Host, String> {
         }
         host.callbacks = callbacks;
     }
+    if host.sudo && asked.own_user == Some(false) {
+        return Err("its shim becomes root by sudo, so its jobs have users of their own; add the host again without --sudo".to_owned());
+    }
     host.own_user = asked.own_user.unwrap_or(host.own_user);
     host.disk_floor_bytes = asked.disk_floor_bytes.unwrap_or(host.disk_floor_bytes);
     Ok(host)
@@ -109,6 +112,13 @@ mod tests {
 
     fn set(text: &str) -> Result<Host, String> {
         changed(host(), serde_json::from_str(text).unwrap())
+    }
+
+    #[test]
+    fn jobs_of_a_shim_that_became_root_keep_their_users() {
+        let by_sudo = |own_user| changed(Host { sudo: true, ..host() }, SetBody { own_user: Some(own_user), ..SetBody::default() });
+        assert!(by_sudo(true).is_ok());
+        assert!(by_sudo(false).unwrap_err().contains("--sudo"));
     }
 
     #[test]

@@ -35,6 +35,7 @@ pub(super) fn view(host: &Host, load: Load, seen: &HostSeen, now: Ms) -> Value {
         "arch": host.arch,
         "callbacks": host.callbacks,
         "own_user": host.own_user,
+        "sudo": host.sudo,
         "disk_floor_bytes": host.disk_floor_bytes,
         "added_at": rfc3339(host.added_at),
         "open_attempts": load.open,
