@@ -34,6 +34,12 @@ pub enum HostCertFault {
         /// Type and fingerprint of the key.
         shown: String,
     },
+    /// It is in the list of revoked keys: it, its key, or its authority's.
+    #[error("the list of revoked keys has it, its key or its authority's (key id `{key_id}`)")]
+    Listed {
+        /// What its authority has called it, shortened.
+        key_id: String,
+    },
     /// The signature does not fit the certificate.
     #[error("the signature on its certificate is wrong")]
     Signature,
@@ -67,6 +73,14 @@ pub enum HostCertFault {
     /// No critical option is defined for hosts; one that is there must not be ignored.
     #[error("its certificate has the critical option `{0}`, which is not understood")]
     CriticalOption(String),
+}
+
+impl HostCertFault {
+    /// Of a certificate that the list of revoked keys has.
+    #[must_use]
+    pub fn listed(certificate: &Certificate) -> Self {
+        Self::Listed { key_id: shortened(certificate.key_id()) }
+    }
 }
 
 fn names_shown(names: &[String]) -> String {

@@ -14,6 +14,7 @@
 //! | who are we on an SSH host? | [`ssh::Identity`] |
 //! | is this the host it was before? | [`known_hosts::KnownHosts`], [`pin::Pin`] |
 //! | has an authority vouched for it? | [`host_cert::judge`] |
+//! | has somebody taken it back? | [`revocation::RevocationList`] |
 //! | may this user certificate be shown? | [`user_cert::UserCertificate`] |
 
 mod download;
@@ -25,6 +26,7 @@ mod link;
 pub mod pin;
 mod private_file;
 mod proof;
+pub mod revocation;
 mod ring;
 mod seal;
 mod secret;

@@ -12,5 +12,7 @@ pub const LEEWAY_S: u32 = 60;
 pub const PRIVATE_FILE_BYTES: u64 = 1 << 20;
 /// Largest known_hosts file that is read, in bytes. Ten thousand hosts take one or two million.
 pub const KNOWN_HOSTS_BYTES: u64 = 16 << 20;
+/// Largest list of revoked keys that is read, in bytes; read for every connection. A hundred thousand digests take four million.
+pub const REVOKED_KEYS_BYTES: u64 = 16 << 20;
 /// Largest JWKS document that is read, in bytes.
 pub const JWKS_BYTES: usize = 256 << 10;

@@ -101,6 +101,7 @@ impl App {
         for path in config.shim.iter().rev() {
             ssh.shims.put(Shim::from_file(path).map_err(|error| path_error(path, error))?);
         }
+        ssh.revoked.clone_from(&config.revoked_host_keys);
         let (local, workers) = (Arc::new(LocalLauncher::new(&ssh.shims)), Arc::new(Mailboxes::default()));
         let ssh = Arc::new(SshLauncher::new(ssh));
         let launcher: Arc<dyn Launcher> = Arc::new(Launchers { ssh: ssh.clone(), local: local.clone(), worker: workers.clone() });

@@ -101,6 +101,10 @@ pub struct Config {
     /// Shims to put on hosts of their machine type instead of those inside this program: one file, or a list.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "one_or_many")]
     pub shim: Vec<PathBuf>,
+    /// Keys and certificates that count for no host and no machine on the way: a key revocation list of `ssh-keygen -k`, or lines of
+    /// public keys, as OpenSSH's `RevokedHostKeys`. Read for every connection; where it cannot be read nothing is connected to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked_host_keys: Option<PathBuf>,
 }
 
 /// What the server itself may send to, beside public addresses.
@@ -176,6 +180,7 @@ impl Config {
             outbound: Outbound::default(),
             notify: Vec::new(),
             shim: Vec::new(),
+            revoked_host_keys: None,
         }
     }
 

@@ -11,6 +11,7 @@ mod known_hosts_file;
 mod pin;
 mod proof;
 mod replay;
+mod revocation;
 mod rotation;
 mod seal;
 mod secrecy;

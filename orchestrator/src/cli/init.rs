@@ -107,6 +107,7 @@ fn config(args: InitArgs) -> Result<Config, Problem> {
         outbound: fresh.outbound,
         notify: fresh.notify,
         shim: Vec::new(),
+        revoked_host_keys: None,
     };
     config.check().map_err(usage)?;
     Ok(config)

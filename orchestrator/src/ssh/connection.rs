@@ -15,7 +15,9 @@ use russh::client::{self, Handle};
 use russh::keys::{Algorithm, PublicKey};
 use russh::{ChannelOpenFailure, Disconnect, SshId};
 use sortie_core::failure::FailureKind;
+use sortie_keys::revocation::RevocationList;
 use std::borrow::Cow;
+use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -60,6 +62,8 @@ pub struct Dialer {
     pub gates: Gates,
     /// Connections to machines on the way, shared by the hosts behind them.
     pub jumps: Jumps,
+    /// File of revoked keys, read for every connection.
+    pub revoked: Option<PathBuf>,
     /// For the windows of certificates.
     pub clock: Clock,
     /// Time limits.
@@ -198,8 +202,9 @@ impl Dialer {
         wire: Wire,
         switch: &KillSwitch,
     ) -> Result<(Handle<Client>, Shown), (AskError, bool)> {
+        let revoked = self.revoked().await.map_err(|error| (error, false))?;
         let seen = Seen::default();
-        match self.greet(trust, wire, switch, &seen).await {
+        match self.greet(trust, wire, switch, &seen, revoked).await {
             Ok(Ok(handle)) => match seen.get() {
                 Some(shown) => Ok((handle, shown)),
                 None => Err((nothing(FailureKind::HostKey, format!("{endpoint}: the host showed no key")), false)),
@@ -223,8 +228,9 @@ impl Dialer {
         wire: Wire,
         switch: &KillSwitch,
         seen: &Seen,
+        revoked: Option<RevocationList>,
     ) -> Result<Result<Handle<Client>, ClientError>, Phase> {
-        let client = Client { trust: trust.clone(), seen: seen.clone(), clock: self.clock };
+        let client = Client { trust: trust.clone(), revoked, seen: seen.clone(), clock: self.clock };
         let mut connecting = pin!(client::connect_stream(Arc::new(self.client_config(trust)), wire, client));
         let banner = self.limits.banner.min(self.limits.kex);
         match timeout(banner, &mut connecting).await {
@@ -232,6 +238,19 @@ impl Dialer {
             Err(_) if !switch.greeted() => Err(Phase::Banner),
             Err(_) => timeout(self.limits.kex - banner, connecting).await.map_err(|_| Phase::Kex),
         }
+    }
+
+    /// The list of revoked keys, where one is configured. Without it no key is believed, and what is to be done waits.
+    async fn revoked(&self) -> Result<Option<RevocationList>, AskError> {
+        let Some(path) = self.revoked.clone() else { return Ok(None) };
+        let name = path.display().to_string();
+        let read = tokio::task::spawn_blocking(move || RevocationList::load(&path)).await;
+        let fault = match read {
+            Ok(Ok(list)) => return Ok(Some(list)),
+            Ok(Err(error)) => error.to_string(),
+            Err(error) => error.to_string(),
+        };
+        Err(nothing(FailureKind::Unreachable, format!("{name} (revoked_host_keys of config.toml): {fault}; no host is asked without it")))
     }
 
     fn client_config(&self, trust: &Trust) -> client::Config {
@@ -260,7 +279,7 @@ impl Dialer {
         let _permit = self.gates.enter(&endpoint.address, endpoint.port).await;
         let (wire, switch) = self.dial(endpoint, via).await?;
         let (seen, trust) = (Seen::default(), Trust::OnlyLook(only));
-        let result = self.greet(&trust, wire, &switch, &seen).await;
+        let result = self.greet(&trust, wire, &switch, &seen, None).await;
         match (seen.get(), result) {
             (Some(shown), _) => Ok(shown.key),
             (None, Ok(Err(error))) => Err(fault::handshake(&endpoint.to_string(), &trust, None, &error).0),

@@ -8,6 +8,7 @@ use russh::keys::ssh_key::public::KeyData;
 use russh::keys::{PublicKey, PublicKeyOrCertificate};
 use russh::{Channel, ChannelOpenFailure, Names};
 use sortie_keys::host_cert::HostCertFault;
+use sortie_keys::revocation::RevocationList;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What a key exchange showed, and its judgement.
@@ -54,6 +55,8 @@ pub enum ClientError {
 pub struct Client {
     /// What is believed about the host's key.
     pub trust: Trust,
+    /// What counts for no host, whatever is believed of it.
+    pub revoked: Option<RevocationList>,
     /// Where the shown key is noted.
     pub seen: Seen,
     /// For certificates' windows.
@@ -64,15 +67,20 @@ impl Client {
     fn judge(&self, shown: &PublicKeyOrCertificate) -> Shown {
         match shown {
             PublicKeyOrCertificate::PublicKey { key, .. } => {
-                Shown { key: key.clone(), verdict: self.trust.judge(key), authority: None, fault: None }
+                let is_revoked = self.revoked.as_ref().is_some_and(|list| list.has_key(key));
+                let verdict = if is_revoked { Verdict::Revoked } else { self.trust.judge(key) };
+                Shown { key: key.clone(), verdict, authority: None, fault: None }
             }
             PublicKeyOrCertificate::Certificate(certificate) => {
                 let of = |key: &KeyData| PublicKey::new(key.clone(), "");
                 let now = u64::try_from(self.clock.now_s()).unwrap_or(0);
-                let fault = self.trust.judge_certificate(certificate, now).err();
+                let fault = match &self.revoked {
+                    Some(list) if list.has_certificate(certificate) => Some(HostCertFault::listed(certificate)),
+                    _ => self.trust.judge_certificate(certificate, now).err(),
+                };
                 let verdict = match &fault {
                     None => Verdict::Accepted,
-                    Some(HostCertFault::Revoked { .. }) => Verdict::Revoked,
+                    Some(HostCertFault::Revoked { .. } | HostCertFault::Listed { .. }) => Verdict::Revoked,
                     Some(_) => Verdict::Certificate,
                 };
                 Shown { key: of(certificate.public_key()), verdict, authority: Some(of(certificate.signature_key())), fault }

@@ -28,6 +28,8 @@ pub struct Config {
     pub identities: Identities,
     /// The shims to put on hosts.
     pub shims: Shims,
+    /// File of revoked host keys: lines of public keys, or a key revocation list.
+    pub revoked: Option<std::path::PathBuf>,
     /// Time limits.
     pub limits: Limits,
 }
@@ -37,7 +39,7 @@ impl Config {
     #[must_use]
     pub fn new(key: impl Into<std::path::PathBuf>) -> Self {
         let identities = Identities { key: key.into(), ..Identities::default() };
-        Self { identities, shims: Shims::embedded(), limits: Limits::default() }
+        Self { identities, shims: Shims::embedded(), revoked: None, limits: Limits::default() }
     }
 }
 
@@ -53,8 +55,9 @@ impl SshLauncher {
     /// Nothing is connected yet.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        let Config { identities, shims, limits } = config;
-        let dialer = Arc::new(Dialer { identities, gates: Gates::default(), jumps: Jumps::default(), clock: Clock::system(), limits });
+        let Config { identities, shims, revoked, limits } = config;
+        let dialer =
+            Arc::new(Dialer { identities, gates: Gates::default(), jumps: Jumps::default(), revoked, clock: Clock::system(), limits });
         Self { dialer, shims, lanes: Mutex::default(), next_question: AtomicU64::new(1) }
     }
 

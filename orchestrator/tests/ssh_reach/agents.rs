@@ -42,7 +42,7 @@ impl Agent {
 
 fn launcher(socket: &Path) -> SshLauncher {
     let identities = Identities { agent_socket: Some(socket.to_owned()), ..Identities::default() };
-    SshLauncher::new(Config { identities, shims: stand_in(), limits: quick() })
+    SshLauncher::new(Config { identities, shims: stand_in(), limits: quick(), revoked: None })
 }
 
 #[tokio::test]

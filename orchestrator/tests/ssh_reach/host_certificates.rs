@@ -1,7 +1,7 @@
 //! F082: a host certificate is believed within its terms, and not beyond.
 
 use crate::keys::{authority, certified};
-use crate::ssh_support::{ask, quick};
+use crate::ssh_support::{ask, quick, stand_in};
 use sortie::launcher::Sent;
 use sortie::ssh::enroll::{EnrollRequest, Expected, Place};
 use sortie::ssh::login::Identities;
@@ -62,6 +62,35 @@ async fn f082_another_authority_a_revoked_one_and_sha1_are_refused() {
     let error = ask(&sshd.launcher(), &host).await.unwrap_err();
     assert!(error.kind == FailureKind::HostKey && error.message.contains("too weak"), "{error}");
     assert_eq!(sshd.logins(), 0);
+}
+
+#[tokio::test]
+async fn f082_the_list_of_revoked_keys_counts_at_once_and_nothing_is_asked_without_it() {
+    let (sshd, ca) = certified("ed25519", &["-n", "127.0.0.1", "-V", "-1d:+1d", "-z", "7"]);
+    let list = sshd.path("revoked");
+    let identities = Identities { key: sshd.path("id"), ..Identities::default() };
+    let launcher = SshLauncher::new(Config { identities, shims: stand_in(), limits: quick(), revoked: Some(list.clone()) });
+    let mut host = sshd.host();
+    host.host_cas = vec![ca];
+    let error = ask(&launcher, &host).await.unwrap_err();
+    assert_eq!((error.kind, error.sent), (FailureKind::Unreachable, Sent::Nothing), "{error}");
+    assert!(error.message.contains("revoked_host_keys"), "{error}");
+    let revoke = |serial: u64| {
+        std::fs::write(sshd.path("spec"), format!("serial: {serial}\n")).unwrap();
+        let made = std::process::Command::new("ssh-keygen")
+            .args(["-q", "-k", "-f"])
+            .arg(&list)
+            .arg("-s")
+            .args([sshd.path("ca.pub"), sshd.path("spec")])
+            .output();
+        assert!(made.unwrap().status.success());
+    };
+    revoke(7);
+    let error = ask(&launcher, &host).await.unwrap_err();
+    assert!(error.kind == FailureKind::HostKey && error.message.contains("list of revoked keys"), "{error}");
+    assert_eq!(sshd.logins(), 0);
+    revoke(8);
+    ask(&launcher, &host).await.unwrap();
 }
 
 #[tokio::test]

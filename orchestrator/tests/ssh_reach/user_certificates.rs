@@ -71,7 +71,7 @@ async fn a_certificate_that_the_agent_holds_goes_before_its_bare_key() {
     let agent = Agent::start(&sshd);
     agent.add(&sshd.path("k"));
     let identities = Identities { agent_socket: Some(agent.socket.clone()), ..Identities::default() };
-    let launcher = SshLauncher::new(Config { identities, shims: stand_in(), limits: quick() });
+    let launcher = SshLauncher::new(Config { identities, shims: stand_in(), limits: quick(), revoked: None });
     ask(&launcher, &Host { login: Login::Agent, ..sshd.host() }).await.unwrap();
     // The key in the agent, the certificate in a file.
     let certificate = sshd.path("k-cert.pub").display().to_string();

@@ -185,7 +185,7 @@ impl Sshd {
 
     pub fn launcher_with(&self, shims: Shims, limits: Limits) -> SshLauncher {
         let identities = Identities { key: self.path("id"), ..Identities::default() };
-        SshLauncher::new(Config { identities, shims, limits })
+        SshLauncher::new(Config { identities, shims, limits, revoked: None })
     }
 
     pub fn logins(&self) -> usize {
