@@ -46,15 +46,6 @@ impl SshLauncher {
         Ok(Offered::new(&offered))
     }
 
-    /// Look at the best key of a host, through the machines on its way, which must show what is pinned of them.
-    ///
-    /// # Errors
-    /// As [`SshLauncher::scan_behind`].
-    pub async fn scan_of(&self, host: &Host) -> Result<Offered, AskError> {
-        let way = target::way(host)?;
-        self.look_behind(&way.jumps, &way.host.endpoint, None).await.map(|key| Offered::new(&key))
-    }
-
     /// All keys that a host shows now, one of each type, whatever is pinned: for a re-key that was planned. `machine` counts
     /// the machines on the way from 0; the number of them is the host itself. Those before it must show what is pinned.
     ///

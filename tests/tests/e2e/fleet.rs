@@ -98,7 +98,7 @@ fn f081_a_new_host_key_is_taken_only_by_the_fingerprint_that_is_named() {
     fleet.vms[0].new_host_key("ed25519");
     fleet.vms[0].restart_sshd();
     let shown = fleet.it.cli(&["host", "keys", "show", "vm0"]);
-    let offered = shown.data()["offered"].clone();
+    let offered = shown.data()["offered"][0].clone();
     assert_eq!(offered["pinned"], false, "{offered:#}");
     let wrong = fleet.it.cli(&["host", "keys", "accept", "vm0", "--fingerprint", &format!("SHA256:{}", "A".repeat(43))]);
     assert_eq!(wrong.error(), "host_untrusted", "{}", wrong.json);

@@ -1,5 +1,6 @@
 //! A host that is not the one that was added: refused with its own error, and nothing sent.
 
+use sortie_tests::sshd::Sshd;
 use sortie_tests::world::World;
 
 /// A run on the host fails with `kind`, nobody logged in, nothing was started.
@@ -51,6 +52,35 @@ fn f080_a_host_of_unknown_key_is_not_added_and_its_fingerprint_is_shown() {
     assert_eq!(wrong.error(), "host_untrusted", "{}", wrong.json);
     assert_eq!(world.sshd.logins(), logins, "nobody logs in to a host that is not believed");
     assert_eq!(world.it.cli(&["host", "list"]).data()["hosts"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn f081_the_new_key_of_a_machine_on_the_way_is_taken_by_its_fingerprint_alone() {
+    let (world, mut gate) = (World::new(), Sshd::start());
+    gate.authorize(world.it.made["ssh_public_key"].as_str().unwrap());
+    let known = world.scratch("known_hosts");
+    let line = |sshd: &Sshd| format!("[127.0.0.1]:{} {}\n", sshd.port, sshd.host_key());
+    std::fs::write(&known, line(&gate) + &line(&world.sshd)).unwrap();
+    let (target, jump) = (format!("root@127.0.0.1:{}", world.sshd.port), format!("root@127.0.0.1:{}", gate.port));
+    let (known, root) = (known.display().to_string(), world.root.display().to_string());
+    let added = world.it.cli(&["host", "add", "behind", &target, "--jump", &jump, "--known-hosts", &known, "--root", &root]);
+    assert_eq!(added.code, 0, "{}", added.json);
+    gate.new_host_key("ed25519");
+    gate.stop();
+    gate.run();
+    let keys = |more: &[&str]| world.it.cli(&[&["host", "keys", "show", "behind"], more].concat());
+    let shown = keys(&["--jump", "1"]);
+    let offered = &shown.data()["offered"][0];
+    assert_eq!((&offered["key"], &offered["pinned"]), (&gate.host_key().into(), &false.into()), "{}", shown.json);
+    let accept = shown.json["meta"]["next"].to_string();
+    assert!(accept.contains("accept") && accept.contains("--jump"), "the command to run is shown: {}", shown.json);
+    assert_ne!(keys(&[]).code, 0, "nothing passes it before that");
+    let fingerprint = offered["fingerprint"].as_str().unwrap();
+    let of_host = world.it.cli(&["host", "keys", "accept", "behind", "--fingerprint", fingerprint]);
+    assert_ne!(of_host.code, 0, "it is no key of the host: {}", of_host.json);
+    let _ = world.it.cli(&["host", "keys", "accept", "behind", "--jump", "1", "--fingerprint", fingerprint]).data();
+    assert_eq!(keys(&[]).data()["offered"][0]["pinned"], true);
+    assert_eq!(keys(&["--jump", "2"]).error(), "usage", "there is one machine on the way");
 }
 
 #[test]

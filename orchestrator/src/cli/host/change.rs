@@ -1,8 +1,8 @@
 //! `sortie host set|drain|ready|gc|keys`: what operators want of a host.
 
-use super::{NameArgs, show};
+use super::show;
 use crate::cli::Mutation;
-use crate::cli::client::{Client, segment};
+use crate::cli::client::{Client, query, segment};
 use crate::cli::context::Context;
 use crate::cli::limits::DRAIN_LOOK_MS;
 use crate::cli::output::Done;
@@ -71,9 +71,18 @@ pub struct DrainArgs {
 pub enum KeysCommand {
     /// Which host keys are pinned, and which one the machine offers now
     #[command(after_help = "Example:\n  sortie host keys show builder")]
-    Show(NameArgs),
+    Show(ShowKeysArgs),
     /// Pin the key that the machine offers now, after a planned change; never done by itself
     Accept(AcceptArgs),
+}
+
+#[derive(Args)]
+pub struct ShowKeysArgs {
+    /// Name of the host
+    name: String,
+    /// A machine on the way to it instead: 1 is the nearest
+    #[arg(long, value_name = "N")]
+    jump: Option<usize>,
 }
 
 #[derive(Args)]
@@ -89,6 +98,9 @@ pub struct AcceptArgs {
     /// Fingerprint that the machine must offer
     #[arg(long, value_name = "SHA256:...")]
     fingerprint: String,
+    /// A machine on the way to it instead: 1 is the nearest
+    #[arg(long, value_name = "N")]
+    jump: Option<usize>,
     #[command(flatten)]
     key: Mutation,
 }
@@ -197,21 +209,24 @@ pub(super) async fn keys(command: KeysCommand, context: &Context) -> Result<Done
     let client = Client::new(context)?;
     match command {
         KeysCommand::Show(args) => {
-            let success = client.get(format!("/v1/hosts/{}/keys", segment(&args.name))).await?;
+            let which = query(&[("jump", args.jump.map(|jump| jump.to_string()))]);
+            let success = client.get(format!("/v1/hosts/{}/keys{which}", segment(&args.name))).await?;
             let mut text = String::new();
-            for key in success.data["pinned"].as_array().map(Vec::as_slice).unwrap_or_default() {
-                text += &format!("pinned   {}\n", table::cell(key, "fingerprint"));
+            let keys = |list: &str| success.data[list].as_array().cloned().unwrap_or_default();
+            for key in keys("pinned") {
+                text += &format!("pinned   {}\n", table::cell(&key, "fingerprint"));
             }
-            let offered = &success.data["offered"];
-            let known = if offered["pinned"] == true { "" } else { "  (not pinned: nothing is sent to it)" };
-            text += &format!("offered  {}{known}\n", table::cell(offered, "fingerprint"));
+            for key in keys("offered") {
+                let known = if key["pinned"] == true { "" } else { "  (not pinned)" };
+                text += &format!("offered  {}{known}\n", table::cell(&key, "fingerprint"));
+            }
             Ok(Done::new(success, text))
         }
         KeysCommand::Accept(args) => {
             let path = format!("/v1/hosts/{}/keys", segment(&args.name));
-            let success = client.post(path, json!({ "fingerprint": args.fingerprint }), &args.key).await?;
+            let success = client.post(path, json!({ "fingerprint": args.fingerprint, "jump": args.jump }), &args.key).await?;
             let text =
-                format!("{} is pinned by {} now, instead of {}\n", args.name, args.fingerprint, table::cell(&success.data, "replaced"));
+                format!("{}: {} is pinned now, instead of {}\n", args.name, args.fingerprint, table::cell(&success.data, "replaced"));
             Ok(Done::new(success, text))
         }
     }

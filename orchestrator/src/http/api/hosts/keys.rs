@@ -9,24 +9,41 @@ use crate::http::api::answer::Answer;
 use crate::http::api::request::body;
 use crate::http::api::routes::Api;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
-use serde::Deserialize;
+use axum::extract::{Path, Query, State};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sortie_core::host::{Host, LauncherKind};
 
-/// Pinned and offered keys. Looking costs a handshake and believes nothing.
-pub(in crate::http::api) async fn show(State(api): State<Api>, Path(name): Path<String>) -> Answer {
+/// Which machine is meant.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::http::api) struct Which {
+    /// A machine on the way, counted from 1, nearest to the server first; the host itself without it.
+    jump: Option<usize>,
+}
+
+/// Pinned and offered keys. Looking costs a handshake for each type of key and believes nothing.
+pub(in crate::http::api) async fn show(State(api): State<Api>, Path(name): Path<String>, Query(which): Query<Which>) -> Answer {
     let host = asked_host(&api, &name).await?;
-    of_ssh(&host)?;
-    let offered = offered(&api, &host).await?;
-    let known = offered["pinned"] == true;
+    let machine = machine(&host, which)?;
+    let offered = offered(&api, &host, machine).await?;
+    let lines = pinned(&host, machine).into_iter();
     let success = Success::new(json!({
         "name": host.name,
-        "pinned": host.host_keys.iter().map(|line| json!({ "key": line, "fingerprint": fingerprint(line) })).collect::<Value>(),
-        "offered": offered,
+        "address": address(&host, machine),
+        "pinned": lines.map(|line| json!({ "key": line, "fingerprint": fingerprint(line) })).collect::<Value>(),
+        "offered": offered.iter().map(|key| json!(key)).collect::<Value>(),
     }));
-    let given = offered["fingerprint"].as_str().unwrap_or_default();
-    Ok(if known { success } else { success.next(Next::act(&["host", "keys", "accept", &host.name, "--fingerprint", given])) })
+    if offered.iter().any(|key| key.pinned) {
+        return Ok(success);
+    }
+    let jump = which.jump.map(|jump| jump.to_string());
+    let accept = |key: &OfferedKey| {
+        let mut words = vec!["host", "keys", "accept", &host.name, "--fingerprint", &key.fingerprint];
+        words.extend(jump.iter().flat_map(|jump| ["--jump", jump.as_str()]));
+        Next::act(&words)
+    };
+    Ok(offered.iter().map(accept).fold(success, Success::next))
 }
 
 #[derive(Deserialize)]
@@ -34,43 +51,76 @@ pub(in crate::http::api) async fn show(State(api): State<Api>, Path(name): Path<
 struct AcceptBody {
     /// `SHA256:...`, as the machine's owner has told it.
     fingerprint: String,
+    /// See [`Which`].
+    jump: Option<usize>,
 }
 
-/// Pin the key that is offered, if it has this fingerprint; it takes the place of those that were pinned.
+/// Pin the key that is offered with this fingerprint; it takes the place of those that were pinned.
 pub(in crate::http::api) async fn accept(State(api): State<Api>, Path(name): Path<String>, bytes: Bytes) -> Answer {
     let asked: AcceptBody = body(&bytes)?;
-    let host = asked_host(&api, &name).await?;
-    of_ssh(&host)?;
-    let offered = offered(&api, &host).await?;
+    let mut host = asked_host(&api, &name).await?;
+    let machine = machine(&host, Which { jump: asked.jump })?;
+    let offered = offered(&api, &host, machine).await?;
     let wanted = asked.fingerprint.trim_end_matches('=');
-    let (Some(key), Some(given)) = (offered["key"].as_str(), offered["fingerprint"].as_str()) else {
-        return Err(Problem::new(ErrorCode::HostFailed, "the host offers no key that can be pinned"));
-    };
-    if given != wanted {
+    let Some(key) = offered.iter().find(|key| key.fingerprint == wanted) else {
+        let given: Vec<&str> = offered.iter().map(|key| key.fingerprint.as_str()).collect();
+        let given = if given.is_empty() { "no key that can be pinned".to_owned() } else { given.join(" and ") };
         let message = format!("the host offers {given}, not {wanted}; nothing was changed");
         let hint = "if nobody has changed the machine's keys, somebody is in between";
         return Err(Problem::new(ErrorCode::HostUntrusted, message).details(json!({ "offered": offered })).hint(hint));
-    }
-    let before: Vec<Option<String>> = host.host_keys.iter().map(|line| fingerprint(line)).collect();
-    let changed = Host { host_keys: vec![key.to_owned()], ..host };
-    api.app.store.put_host(changed.clone()).await?;
-    tracing::warn!(target: "sortie::audit", host = changed.name, ?before, after = given, "another host key was accepted");
-    let mut data = shown(&api, &changed).await?;
+    };
+    let lines = host.jumps.get_mut(machine).map_or(&mut host.host_keys, |jump| &mut jump.host_keys);
+    let (kept, before): (Vec<String>, Vec<String>) = std::mem::take(lines).into_iter().partition(|line| line.starts_with(REVOKED));
+    *lines = std::iter::once(key.key.clone()).chain(kept).collect();
+    let before: Vec<Option<String>> = before.iter().map(|line| fingerprint(line)).collect();
+    api.app.store.put_host(host.clone()).await?;
+    let address = address(&host, machine);
+    tracing::warn!(target: "sortie::audit", host = host.name, address, ?before, after = wanted, "another host key was accepted");
+    let mut data = shown(&api, &host).await?;
     data["replaced"] = json!(before);
-    Ok(Success::new(data).next(Next::look(&["host", "test", &changed.name])))
+    Ok(Success::new(data).next(Next::look(&["host", "test", &host.name])))
 }
 
-fn of_ssh(host: &Host) -> Result<(), Problem> {
-    if host.launcher == LauncherKind::Ssh {
-        return Ok(());
+/// Beginning of a line that names a key to refuse.
+const REVOKED: &str = "@revoked ";
+
+/// The machines on the way counted from 0; their number is the host itself.
+fn machine(host: &Host, which: Which) -> Result<usize, Problem> {
+    let usage = |message: String| Problem::new(ErrorCode::Usage, message);
+    if host.launcher != LauncherKind::Ssh {
+        return Err(usage(format!("`{}` is not reached over SSH: it has no host key", host.name)));
     }
-    Err(Problem::new(ErrorCode::Usage, format!("`{}` is not reached over SSH: it has no host key", host.name)))
+    match which.jump {
+        None => Ok(host.jumps.len()),
+        Some(jump) if (1..=host.jumps.len()).contains(&jump) => Ok(jump - 1),
+        Some(jump) => Err(usage(format!("there is no machine {jump} on the way to `{}`; there are {}", host.name, host.jumps.len()))),
+    }
 }
 
-/// What the host shows to somebody who does not log in.
-async fn offered(api: &Api, host: &Host) -> Result<Value, Problem> {
-    let seen = in_time(Box::pin(api.app.ssh.scan_of(host))).await?;
-    let given = fingerprint(&seen.key).unwrap_or_else(|| seen.fingerprint.clone());
-    let pinned = host.host_keys.iter().any(|line| fingerprint(line).as_deref() == Some(given.as_str()));
-    Ok(json!({ "key": seen.key, "fingerprint": given, "pinned": pinned }))
+fn address(host: &Host, machine: usize) -> &str {
+    host.jumps.get(machine).map_or(&host.address, |jump| &jump.address)
+}
+
+/// Lines of the keys that it may show.
+fn pinned(host: &Host, machine: usize) -> Vec<&String> {
+    let lines = host.jumps.get(machine).map_or(&host.host_keys, |jump| &jump.host_keys);
+    lines.iter().filter(|line| !line.starts_with(REVOKED)).collect()
+}
+
+/// A key that a machine shows to somebody who does not log in.
+#[derive(Serialize)]
+struct OfferedKey {
+    key: String,
+    fingerprint: String,
+    pinned: bool,
+}
+
+async fn offered(api: &Api, host: &Host, machine: usize) -> Result<Vec<OfferedKey>, Problem> {
+    let seen = in_time(Box::pin(api.app.ssh.scan_host(host, machine))).await?;
+    let known: Vec<Option<String>> = pinned(host, machine).into_iter().map(|line| fingerprint(line)).collect();
+    let with_pins = seen.into_iter().filter_map(|offered| {
+        let fingerprint = fingerprint(&offered.key)?;
+        Some(OfferedKey { pinned: known.contains(&Some(fingerprint.clone())), key: offered.key, fingerprint })
+    });
+    Ok(with_pins.collect())
 }
