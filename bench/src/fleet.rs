@@ -2,14 +2,15 @@
 //!
 //! Ours are claimed, supervised and acknowledged durably; theirs are `nohup` and a process id, without any promise.
 
-use crate::limits::{ANSIBLE_JOBS, FLEET_JOBS, MACHINES, SSH_AT_ONCE};
+use crate::history;
+use crate::limits::{ANSIBLE_PERCENT, PATIENCE, SSH_AT_ONCE};
+use crate::process::cpu_ms;
 use crate::report::Row;
 use crate::stats::Rounds;
 use anyhow::{Context as _, ensure};
-use serde_json::Value;
 use sortie_tests::fleet::Fleet;
+use sortie_tests::flows;
 use sortie_tests::run::Run;
-use sortie_tests::{flows, limits};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -43,67 +44,57 @@ impl Series {
     }
 }
 
+/// Most rounds: each launches thousands of jobs.
+const ROUNDS: usize = 3;
+
 /// Measure, one after the other in each round, on the same machines.
 ///
 /// # Errors
 /// Where a peer is not installed (`bench/peers/install`), or something fails.
-pub fn measure(folder: &Path, rounds: usize) -> anyhow::Result<Vec<Row>> {
+pub fn measure(folder: &Path, rounds: usize, machines: usize, jobs: usize) -> anyhow::Result<Vec<Row>> {
     let peers = peers()?;
-    let fleet = Fleet::new(MACHINES);
+    let fleet = Fleet::new(machines);
     flows::publish(&fleet.it, "burst", FLOW);
-    let jobs = MACHINES * FLEET_JOBS;
+    let (all, of_ansible) = (machines * jobs, (jobs * ANSIBLE_PERCENT / 100).max(1));
     let (mut ours, mut master, mut asyncssh, mut ansible) = <(Series, Series, Series, Series)>::default();
-    for _ in 0..rounds {
-        let sessions = sessions(&fleet);
-        let cpu = cpu_of(fleet.it.pid())?;
-        let took_s = burst(&fleet)?;
-        ours.push(jobs, took_s, cpu_of(fleet.it.pid())? - cpu, self::sessions(&fleet) - sessions);
-        let (took_s, cpu) = timed(|| through_masters(&fleet, folder))?;
-        master.push(jobs, took_s, cpu, jobs + MACHINES);
-        let (took_s, cpu) = timed(|| through_asyncssh(&fleet, &peers))?;
-        asyncssh.push(jobs, took_s, cpu, jobs);
-        let before = self::sessions(&fleet);
-        let (took_s, cpu) = timed(|| through_ansible(&fleet, folder))?;
-        ansible.push(MACHINES * ANSIBLE_JOBS, took_s, cpu, self::sessions(&fleet) - before);
+    for _ in 0..rounds.min(ROUNDS) {
+        let (before, cpu) = (sessions(&fleet), cpu_ms(fleet.it.pid())?);
+        let took_s = burst(&fleet, jobs)?;
+        ours.push(all, took_s, cpu_ms(fleet.it.pid())? - cpu, sessions(&fleet) - before);
+        let mut peer = |series: &mut Series, jobs: usize, run: &dyn Fn() -> anyhow::Result<()>| -> anyhow::Result<()> {
+            let before = sessions(&fleet);
+            let (took_s, cpu) = timed(run)?;
+            series.push(jobs, took_s, cpu, sessions(&fleet) - before);
+            Ok(())
+        };
+        peer(&mut master, all, &|| through_masters(&fleet, folder, jobs))?;
+        peer(&mut asyncssh, all, &|| through_asyncssh(&fleet, &peers, jobs))?;
+        peer(&mut ansible, machines * of_ansible, &|| through_ansible(&fleet, folder, of_ansible))?;
     }
     let beside = format!(
         "ssh with ControlMaster, {SSH_AT_ONCE} at once: {}; asyncssh, a connection a host: {}; Ansible `async`, `poll: 0` ({} jobs): {}",
         master.show(),
         asyncssh.show(),
-        MACHINES * ANSIBLE_JOBS,
+        machines * of_ansible,
         ansible.show()
     );
-    let what = format!("{jobs} jobs launched on {MACHINES} machines, from the first run's start to the last acknowledgement");
+    let what = format!("{all} jobs launched on {machines} machines, from the first run's start to the last acknowledgement");
     Ok(vec![Row::new(what, ours.show(), beside, "ahead of ssh")])
 }
 
 /// Seconds from the creation of the first run to the last acknowledgement.
-fn burst(fleet: &Fleet) -> anyhow::Result<f64> {
-    let start = |vm: &sortie_tests::vm::Vm| {
-        let input = serde_json::json!({ "host": vm.name, "jobs": FLEET_JOBS });
-        Run::start(&fleet.it, "burst", &input)
-    };
+fn burst(fleet: &Fleet, jobs: usize) -> anyhow::Result<f64> {
+    let start = |vm: &sortie_tests::vm::Vm| Run::start(&fleet.it, "burst", &serde_json::json!({ "host": vm.name, "jobs": jobs }));
     let runs: Vec<Run> = fleet.vms.iter().map(start).collect();
     let (mut first, mut last) = (f64::MAX, 0_f64);
     for run in &runs {
-        let shown = run.ended_within(&fleet.it, limits::RETRIED);
-        ensure!(shown["value"]["ok"] == FLEET_JOBS, "a job has failed: {shown}");
-        let at = |event: &Value| event["at_ms"].as_f64().or_else(|| event["at"].as_f64());
-        let mut after = 0;
-        loop {
-            let path = format!("/v1/runs/{}/history?after={after}", run.id);
-            let page = fleet.it.look(&path).context("the history is there")?;
-            let events = page["events"].as_array().context("a page of events")?;
-            for event in events {
-                match event["kind"].as_str() {
-                    Some("run_created") => first = first.min(at(event).context("a time")?),
-                    Some("attempt_launched") => last = last.max(at(event).context("a time")?),
-                    _ => {}
-                }
-                after = event["seq"].as_u64().unwrap_or(after);
-            }
-            if page["more"] != true {
-                break;
+        let shown = run.ended_within(&fleet.it, PATIENCE);
+        ensure!(shown["value"]["ok"] == jobs, "a job has failed: {shown}");
+        for event in history::events(&fleet.it, run)? {
+            match event["kind"].as_str() {
+                Some("run_created") => first = first.min(history::at_ms(&event)?),
+                Some("attempt_launched") => last = last.max(history::at_ms(&event)?),
+                _ => {}
             }
         }
     }
@@ -115,20 +106,19 @@ fn sessions(fleet: &Fleet) -> usize {
     fleet.vms.iter().map(|vm| vm.log().matches("Starting session: command").count()).sum()
 }
 
-/// Milliseconds of processor time of a process and its children that are over.
-fn cpu_of(pid: u32) -> anyhow::Result<f64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    let fields: Vec<&str> = stat.rsplit(')').next().context("a stat line")?.split_whitespace().collect();
-    let ticks: u64 = fields.get(11..15).context("four times")?.iter().filter_map(|field| field.parse::<u64>().ok()).sum();
-    // The kernel's unit for people is a hundredth of a second on every Linux machine.
-    Ok(ticks as f64 * 10.0)
+/// Seconds that it took, and milliseconds of processor time of this process's children.
+fn timed(run: &dyn Fn() -> anyhow::Result<()>) -> anyhow::Result<(f64, f64)> {
+    let (before, started) = (of_commands_ms()?, Instant::now());
+    run()?;
+    Ok((started.elapsed().as_secs_f64(), of_commands_ms()? - before))
 }
 
-/// Seconds that it took, and milliseconds of processor time of this process's children.
-fn timed(run: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<(f64, f64)> {
-    let (before, started) = (cpu_of(std::process::id())?, Instant::now());
-    run()?;
-    Ok((started.elapsed().as_secs_f64(), cpu_of(std::process::id())? - before))
+/// Milliseconds of processor time of the commands that this process has waited for.
+fn of_commands_ms() -> anyhow::Result<f64> {
+    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    let fields: Vec<&str> = stat.rsplit(')').next().context("a stat line")?.split_whitespace().collect();
+    let ticks: u64 = fields.get(13..15).context("two times")?.iter().filter_map(|field| field.parse::<u64>().ok()).sum();
+    Ok(ticks as f64 * 10.0)
 }
 
 fn identity(fleet: &Fleet) -> PathBuf {
@@ -144,15 +134,16 @@ fn ssh(fleet: &Fleet, folder: &Path, vm: &sortie_tests::vm::Vm, more: &[&str]) -
     command
 }
 
-fn through_masters(fleet: &Fleet, folder: &Path) -> anyhow::Result<()> {
+fn through_masters(fleet: &Fleet, folder: &Path, jobs: usize) -> anyhow::Result<()> {
     for vm in &fleet.vms {
         let opening = ["-o", "ControlMaster=yes", "-o", "ControlPersist=60"];
         ensure!(ssh(fleet, folder, vm, &opening).arg("true").stderr(Stdio::null()).status()?.success(), "no master connection");
     }
     let next = AtomicUsize::new(0);
     let one = || -> anyhow::Result<()> {
-        while let Some(vm) = Some(next.fetch_add(1, Ordering::Relaxed)).filter(|n| *n < MACHINES * FLEET_JOBS) {
-            let mut command = ssh(fleet, folder, &fleet.vms[vm % MACHINES], &["-o", "ControlMaster=no"]);
+        let machines = fleet.vms.len();
+        while let Some(n) = Some(next.fetch_add(1, Ordering::Relaxed)).filter(|n| *n < machines * jobs) {
+            let mut command = ssh(fleet, folder, &fleet.vms[n % machines], &["-o", "ControlMaster=no"]);
             ensure!(command.arg("nohup true >/dev/null 2>&1 </dev/null & echo $!").status()?.success(), "ssh failed");
         }
         Ok(())
@@ -167,23 +158,23 @@ fn through_masters(fleet: &Fleet, folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn through_asyncssh(fleet: &Fleet, peers: &Path) -> anyhow::Result<()> {
+fn through_asyncssh(fleet: &Fleet, peers: &Path, jobs: usize) -> anyhow::Result<()> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers").join("asyncssh_launch.py");
     let mut command = Command::new(peers.join("bin").join("python"));
-    command.arg(script).arg(FLEET_JOBS.to_string()).arg(identity(fleet)).args(fleet.vms.iter().map(|vm| vm.address.to_string()));
+    command.arg(script).arg(jobs.to_string()).arg(identity(fleet)).args(fleet.vms.iter().map(|vm| vm.address.to_string()));
     ensure!(command.stdout(Stdio::null()).status()?.success(), "asyncssh failed");
     Ok(())
 }
 
-fn through_ansible(fleet: &Fleet, folder: &Path) -> anyhow::Result<()> {
+fn through_ansible(fleet: &Fleet, folder: &Path, jobs: usize) -> anyhow::Result<()> {
     let hosts: String = fleet.vms.iter().map(|vm| format!("{} ansible_user=root\n", vm.address)).collect();
     std::fs::write(folder.join("inventory"), hosts)?;
     let play = format!(
-        "- hosts: all\n  gather_facts: false\n  tasks:\n    - command: 'true'\n      async: 600\n      poll: 0\n      loop: \"{{{{ range({ANSIBLE_JOBS}) | list }}}}\"\n"
+        "- hosts: all\n  gather_facts: false\n  tasks:\n    - command: 'true'\n      async: 600\n      poll: 0\n      loop: \"{{{{ range({jobs}) | list }}}}\"\n"
     );
     std::fs::write(folder.join("play.yml"), play)?;
     let mut command = Command::new("ansible-playbook");
-    command.env("ANSIBLE_HOST_KEY_CHECKING", "False").env("ANSIBLE_FORKS", MACHINES.to_string()).env("ANSIBLE_PIPELINING", "True");
+    command.env("ANSIBLE_HOST_KEY_CHECKING", "False").env("ANSIBLE_FORKS", fleet.vms.len().to_string()).env("ANSIBLE_PIPELINING", "True");
     command.arg("-i").arg(folder.join("inventory")).arg("--private-key").arg(identity(fleet)).arg(folder.join("play.yml"));
     ensure!(command.stdout(Stdio::null()).status()?.success(), "ansible-playbook failed");
     Ok(())

@@ -61,9 +61,9 @@ pub const HEAD_START_MS: i64 = 40_000;
 pub const OPEN_RUNS: usize = 10_000;
 /// Events of a history that are read at once.
 pub const HISTORY_PAGE: usize = 1_000;
-/// Machines of the fleet.
-pub const MACHINES: usize = 10;
-/// Jobs of a burst on each of them.
-pub const FLEET_JOBS: usize = 100;
-/// Jobs on each of them by Ansible, which takes half a second for one.
-pub const ANSIBLE_JOBS: usize = 10;
+/// Jobs of one run where many are held back to end at once.
+pub const HELD_JOBS_OF_RUN: usize = 20;
+/// Launches whose bytes are counted.
+pub const WIRE_LAUNCHES: usize = 20;
+/// Jobs on each machine by Ansible for each hundred of ours: it takes half a second for one.
+pub const ANSIBLE_PERCENT: usize = 10;

@@ -9,19 +9,25 @@ mod callback_server;
 mod callbacks;
 mod child;
 mod engine;
+mod finish;
 mod fleet;
 mod flows;
+mod held;
+mod history;
 mod launch_server;
 mod launches;
 mod limits;
 mod load;
+mod logs;
 mod machine;
 mod next_launch;
 mod place;
 mod posts;
+mod process;
 mod recovery;
 mod replay;
 mod report;
+mod shim;
 mod ssh_client;
 mod sshd;
 mod stats;
@@ -34,6 +40,7 @@ use place::Place;
 use report::Row;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// Measures Sortie; prints Markdown.
 #[derive(Parser)]
@@ -58,7 +65,38 @@ enum What {
     /// 200 jobs on one host, beside `ssh`
     Launches,
     /// 1,000 jobs on ten machines of namespaces, beside `ssh`, asyncssh and Ansible; needs root, and `cargo build --release` before
-    Fleet,
+    Fleet {
+        /// Machines
+        #[arg(long, default_value_t = 10)]
+        machines: usize,
+        /// Jobs on each of them
+        #[arg(long, default_value_t = 100)]
+        jobs: usize,
+    },
+    /// A line written by a job to the line shown by `runs logs --follow`; needs `cargo build --release` before
+    Logs {
+        /// Lines of a round, ten a second
+        #[arg(long, default_value_t = 300)]
+        lines: usize,
+    },
+    /// Many jobs end at once: until all results are accepted; needs `cargo build --release` before
+    Finish {
+        /// Jobs
+        #[arg(long, default_value_t = 200)]
+        jobs: usize,
+        /// How long the server is down for the second figure, at most half an hour; 0 leaves it out
+        #[arg(long, default_value_t = 600, value_parser = clap::value_parser!(u64).range(..=1800))]
+        down_seconds: u64,
+    },
+    /// Size, memory, processor time of the shim, and the bytes of a launch; needs `cargo build --release` before
+    Shim {
+        /// Jobs that wait side by side
+        #[arg(long, default_value_t = 20)]
+        jobs: usize,
+        /// How long their processor time is counted
+        #[arg(long, default_value_t = 180)]
+        idle_seconds: u64,
+    },
     /// 100,000 waiting runs: disk, memory, start
     Waiting,
     /// Steps of runs, one after the other and many at once
@@ -69,7 +107,7 @@ enum What {
     Timers,
     /// From a crash to 10,000 runs resumed
     Recovery,
-    /// All of them
+    /// All of them that measure the engine: the machines' side has its own words (`fleet`, `logs`, `finish`, `shim`)
     All,
     /// A process of a measurement
     #[command(subcommand, hide = true)]
@@ -128,6 +166,17 @@ fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()
 }
 
+/// What needs machines, and the built program.
+fn of_machines(what: &What, place: &Place, rounds: usize) -> anyhow::Result<Vec<Row>> {
+    match *what {
+        What::Fleet { machines, jobs } => fleet::measure(place.path(), rounds, machines, jobs),
+        What::Logs { lines } => logs::measure(rounds, lines),
+        What::Finish { jobs, down_seconds } => finish::measure(rounds, jobs, Duration::from_secs(down_seconds)),
+        What::Shim { jobs, idle_seconds } => shim::measure(place.path(), jobs, Duration::from_secs(idle_seconds)),
+        _ => Ok(Vec::new()),
+    }
+}
+
 fn measure(what: &What, folder: Option<PathBuf>, rounds: usize) -> anyhow::Result<()> {
     let place = Place::new(folder)?;
     println!("{}\n", machine::describe(place.path()));
@@ -142,9 +191,7 @@ fn measure(what: &What, folder: Option<PathBuf>, rounds: usize) -> anyhow::Resul
     if all || matches!(what, What::Launches) {
         rows.extend(runtime()?.block_on(launches::measure(&place, rounds))?);
     }
-    if all || matches!(what, What::Fleet) {
-        rows.extend(fleet::measure(place.path(), rounds.min(3))?);
-    }
+    rows.extend(of_machines(what, &place, rounds)?);
     if all || matches!(what, What::Waiting) {
         rows.extend(waiting::measure(&place, rounds)?);
     }

@@ -13,6 +13,8 @@ use tokio::task::JoinSet;
 /// How to reach the host.
 #[derive(Clone)]
 pub struct Ssh {
+    /// What is run there.
+    pub words: &'static str,
     options: Vec<String>,
     target: String,
     control: PathBuf,
@@ -36,7 +38,7 @@ impl Ssh {
         let mut options = vec!["-F".to_owned(), "none".to_owned(), "-p".to_owned(), port.to_string()];
         options.extend(["-i".to_owned(), identity.display().to_string()]);
         options.extend(settings.into_iter().flat_map(|setting| ["-o".to_owned(), setting]));
-        Ok(Self { options, target: format!("{user}@127.0.0.1"), control: folder.join("m") })
+        Ok(Self { words: "true", options, target: format!("{user}@127.0.0.1"), control: folder.join("m") })
     }
 
     fn command(&self, more: &[&str], words: &[&str]) -> Command {
@@ -46,7 +48,7 @@ impl Ssh {
         command
     }
 
-    /// Run `true` so many times, each over a connection of its own. Milliseconds from the start of all to the end of each.
+    /// Run the command so many times, each over a connection of its own. Milliseconds from the start of all to the end of each.
     ///
     /// # Errors
     /// Where one of them fails.
@@ -75,7 +77,7 @@ impl Ssh {
         let (places, started) = (Arc::new(Semaphore::new(SSH_AT_ONCE)), Instant::now());
         let mut tasks = JoinSet::new();
         for _ in 0..jobs {
-            let (mut command, places) = (self.command(more, &["true"]), Arc::clone(&places));
+            let (mut command, places) = (self.command(more, &[self.words]), Arc::clone(&places));
             tasks.spawn(async move {
                 let _place = places.acquire().await?;
                 ensure!(command.status().await?.success(), "ssh failed");

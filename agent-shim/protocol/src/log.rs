@@ -9,6 +9,7 @@
 //! the server's process. A power failure may take the last seconds back: then the server says a lower `acked`, and the shim,
 //! which keeps its own copy for days, sends them again. Once a stream is `complete`, it is on the server's disk.
 
+use crate::limits::{LOG_HEAD_BYTES, LOG_TAIL_BYTES};
 use serde::{Deserialize, Serialize};
 
 /// Header with the hexadecimal JSON of a [`LogMeta`].
@@ -48,6 +49,14 @@ impl Stream {
     pub const fn index(self) -> usize {
         self as usize
     }
+}
+
+/// Where whoever takes output on should go on, with everything before `acked` there and `total` bytes written: what lies between the
+/// head and the tail would be dropped in the end, and is not moved at all.
+#[must_use]
+pub const fn next_offset(acked: u64, total: u64) -> u64 {
+    let tail = total.saturating_sub(LOG_TAIL_BYTES);
+    if acked >= LOG_HEAD_BYTES && acked < tail { tail } else { acked }
 }
 
 /// What a chunk is. Its exact JSON is what the proof covers and what the receipt is for.
@@ -139,6 +148,15 @@ pub fn log_receipt_message(receipt: &LogReceipt) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn f104_what_would_be_dropped_anyway_is_skipped() {
+        assert_eq!(next_offset(0, 1 << 30), 0, "the head always goes");
+        assert_eq!(next_offset(LOG_HEAD_BYTES - 1, 1 << 30), LOG_HEAD_BYTES - 1);
+        assert_eq!(next_offset(LOG_HEAD_BYTES, LOG_HEAD_BYTES + LOG_TAIL_BYTES), LOG_HEAD_BYTES, "all of it can be kept");
+        assert_eq!(next_offset(LOG_HEAD_BYTES, 1 << 30), (1 << 30) - LOG_TAIL_BYTES);
+        assert_eq!(next_offset(1 << 30, 1 << 30), 1 << 30);
+    }
 
     #[test]
     fn a_chunk_of_an_older_shim_reads_without_what_it_does_not_know() {

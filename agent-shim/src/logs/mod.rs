@@ -16,8 +16,8 @@ use crate::post::answer::Pace;
 use crate::post::backoff::Backoff;
 use crate::post::http::Client;
 use chunk::{Outcome, Place};
-use sortie_protocol::limits::{LOG_CHUNK_BYTES, LOG_HEAD_BYTES, LOG_LAST_PAUSE_MS, LOG_POST_PAUSE_MS, LOG_TAIL_BYTES};
-use sortie_protocol::log::{LogState, Stream};
+use sortie_protocol::limits::{LOG_CHUNK_BYTES, LOG_LAST_PAUSE_MS, LOG_POST_PAUSE_MS};
+use sortie_protocol::log::{LogState, Stream, next_offset};
 use sortie_protocol::spec::Credentials;
 
 /// What the shipper wants to do.
@@ -56,12 +56,6 @@ impl Ship {
     const fn wants(&self, total: u64, closed: bool) -> bool {
         let news = total > self.offered.0 || (closed && !self.offered.1);
         !self.over && total > self.acked && news
-    }
-
-    /// Where the next chunk begins: what would be dropped in the end is not sent at all.
-    const fn next(&self, total: u64) -> u64 {
-        let tail = total.saturating_sub(LOG_TAIL_BYTES);
-        if self.acked >= LOG_HEAD_BYTES && self.acked < tail { tail } else { self.acked }
     }
 }
 
@@ -114,7 +108,7 @@ impl Shipper {
     pub fn step(&mut self, stream: Stream, closed: bool, client: &mut Client, attempt: &Attempt, credentials: &Credentials) {
         let total = output::written(attempt, stream.as_str());
         let ship = &mut self.ships[stream.index()];
-        let place = Place { stream, acked: ship.acked, from: ship.next(total), limit: self.chunk, closed };
+        let place = Place { stream, acked: ship.acked, from: next_offset(ship.acked, total), limit: self.chunk, closed };
         let outcome = chunk::send(&place, client, attempt, credentials);
         let now = crate::clock::mono_ms();
         match outcome {
@@ -209,14 +203,5 @@ mod tests {
         shipper.ships[0].offered = (5, true);
         shipper.ships[0].acked = 5;
         assert_eq!(shipper.due(10, [5, 0], true), Due::Over);
-    }
-
-    #[test]
-    fn f104_what_would_be_dropped_anyway_is_skipped() {
-        let mut ship = Ship::new(Stream::Stdout);
-        assert_eq!(ship.next(1 << 30), 0, "the head always goes");
-        ship.acked = LOG_HEAD_BYTES;
-        assert_eq!(ship.next(LOG_HEAD_BYTES + LOG_TAIL_BYTES), LOG_HEAD_BYTES, "all of it can be kept");
-        assert_eq!(ship.next(1 << 30), (1 << 30) - LOG_TAIL_BYTES);
     }
 }

@@ -65,6 +65,8 @@ impl Watch<'_> {
         let leftovers = if ended_by.is_some() { 0 } else { left.len() as u32 };
         let seen = Seen { gone, used: Some(used), leftovers };
         tree.remove_groups();
+        // Nobody writes any more: what came since the last look is bounded too, for as long as the attempt is kept.
+        logs::keep_small(self.attempt);
         let Some(exit) = exit else { return (End::Lost, seen) };
         if exit.not_run {
             return (End::NotRun, seen);

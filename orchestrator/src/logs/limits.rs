@@ -17,6 +17,8 @@ pub const ENTRIES: usize = 1_024;
 pub const ROW_EVERY_MS: i64 = 30_000;
 /// Bytes of output that one answer to an operator carries.
 pub const PAGE_BYTES: usize = 512 << 10;
+/// Most of a line that counts as one where the last lines are asked for, in bytes: eight such lines fill an answer.
+pub const LINE_BYTES: usize = 64 << 10;
 /// Records that are passed over for one answer (another stream, too early), so that a reader never holds the disk for long.
 pub const PAGE_RECORDS: usize = 20_000;
 /// How long output that came by itself vouches for the callback path, in milliseconds.

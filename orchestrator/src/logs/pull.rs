@@ -6,7 +6,7 @@ use crate::driver::Driver;
 use sortie_core::host::Host;
 use sortie_core::ids::Ms;
 use sortie_protocol::limits::LOG_CHUNK_BYTES;
-use sortie_protocol::log::Stream;
+use sortie_protocol::log::{Stream, next_offset};
 use sortie_protocol::verb::{Reply, Verb};
 use sortie_store::model::logs::LogState;
 use std::sync::Arc;
@@ -22,6 +22,15 @@ pub(super) enum Pulled {
     More,
     /// It is all here, for good.
     Complete,
+}
+
+/// What one question brought.
+struct Asked {
+    /// Whether there was more than that.
+    more: bool,
+    /// Bytes written so far.
+    written: u64,
+    state: LogState,
 }
 
 /// Why a round gave nothing.
@@ -112,12 +121,12 @@ impl Logs {
         let mut more = false;
         let mut state = LogState::Open;
         for stream in Stream::ALL {
-            let mut chunks = 0;
+            let (mut chunks, mut written) = (0, 0);
             loop {
-                let (went_on, now) = self.ask(driver, entry, &host, stream).await?;
-                state = now;
+                let asked = self.ask(driver, entry, &host, stream, written).await?;
+                (state, written) = (asked.state, asked.written);
                 chunks += 1;
-                if !went_on {
+                if !asked.more {
                     break;
                 }
                 if chunks >= PULL_CHUNKS {
@@ -133,18 +142,22 @@ impl Logs {
         })
     }
 
-    /// One question. Says whether there was more than it brought.
-    async fn ask(&self, driver: &Driver, entry: &Arc<Entry>, host: &Host, stream: Stream) -> Result<(bool, LogState), PullError> {
-        let acked = entry.state().await.row.kept[stream.index()];
-        let attempt = entry.place.attempt.to_string();
-        let verb = Verb::Logs { attempt, stream: stream.as_str().to_owned(), offset: acked, limit: LOG_CHUNK_BYTES };
+    /// One question, where at least so many bytes are known to be written.
+    async fn ask(&self, driver: &Driver, entry: &Arc<Entry>, host: &Host, stream: Stream, written: u64) -> Result<Asked, PullError> {
+        let (acked, written) = {
+            let state = entry.state().await;
+            let index = stream.index();
+            (state.row.kept[index], written.max(state.row.totals[index].unwrap_or(0)))
+        };
+        let (from, attempt) = (next_offset(acked, written), entry.place.attempt.to_string());
+        let verb = Verb::Logs { attempt, stream: stream.as_str().to_owned(), offset: from, limit: LOG_CHUNK_BYTES };
         let reply = driver.parts().launcher.ask(host, verb).await.map_err(|error| PullError::NotNow(error.message))?;
         let (offset, data, total, open) = match reply {
             Reply::Logs { offset, data, total, open } => (offset, data.0, total, open),
             Reply::Refused { message, .. } => return Err(PullError::NotNow(format!("{}: {message}", host.name))),
             _ => return Err(PullError::NotNow(format!("{}: the shim answered another question", host.name))),
         };
-        if data.len() as u64 > LOG_CHUNK_BYTES || offset < acked && !data.is_empty() {
+        if data.len() as u64 > LOG_CHUNK_BYTES || offset < from && !data.is_empty() {
             return Err(PullError::NotNow(format!("{}: the shim answered with what was not asked for", host.name)));
         }
         if total < acked {
@@ -153,7 +166,7 @@ impl Logs {
         let asked_for_more = !data.is_empty() && offset.saturating_add(data.len() as u64) < total;
         let piece = Piece { stream, offset, gap: offset.saturating_sub(acked), data, total, closed: !open };
         let (taken, state) = self.take(driver, entry, piece, false).await?;
-        Ok((asked_for_more && taken.acked > acked, state))
+        Ok(Asked { more: asked_for_more && taken.acked > acked, written: total, state })
     }
 
     async fn host_of(&self, driver: &Driver, entry: &Arc<Entry>) -> Result<Host, PullError> {

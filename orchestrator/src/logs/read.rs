@@ -1,7 +1,7 @@
 //! Reading kept output: pages in the order it came, from a cursor that outlives the server.
 
 use super::files::{Files, head_at};
-use super::limits::{PAGE_BYTES, PAGE_RECORDS};
+use super::limits::{LINE_BYTES, PAGE_BYTES, PAGE_RECORDS};
 use super::record::{HEAD_BYTES, Head};
 use sortie_core::ids::Ms;
 use sortie_protocol::log::Stream;
@@ -109,7 +109,8 @@ impl View {
         Ok((shown, false))
     }
 
-    /// A cursor before the last `lines` lines of what is wished for, and how many bytes of the first record to leave out.
+    /// A cursor before the last `lines` lines of what is wished for, and how many bytes of the first record to leave out. Of a
+    /// line without end, [`LINE_BYTES`] count as one: the end of an output is shown, whatever it looks like.
     ///
     /// # Errors
     /// As the system says.
@@ -127,14 +128,19 @@ impl View {
                 at += head.size();
             }
         }
-        let mut is_last = true;
+        let (mut is_last, mut of_line) = (true, 0);
         for (cursor, head, path) in heads.into_iter().rev().filter(|(_, head, _)| is_wished(head, wish)) {
             let data = data_of(&File::open(path)?, cursor.at, &head)?;
             // A line that is not ended yet counts as one.
             if std::mem::take(&mut is_last) && !data.ends_with(b"\n") {
                 wanted -= 1;
             }
-            for (place, _) in data.iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n') {
+            for (place, byte) in data.iter().enumerate().rev() {
+                of_line += 1;
+                if *byte != b'\n' && of_line < LINE_BYTES {
+                    continue;
+                }
+                of_line = 0;
                 wanted = wanted.saturating_sub(1);
                 if wanted == 0 {
                     let mut cursor = cursor;
@@ -247,6 +253,26 @@ mod tests {
         assert_eq!(last(2), "three\nfour");
         assert_eq!(last(3), "two\nthree\nfour");
         assert_eq!(last(9), "one\ntwo\nthree\nfour");
+    }
+
+    #[test]
+    fn f104_the_end_of_a_line_without_end_is_a_last_line() {
+        let (_folder, mut files) = files();
+        let data = vec![b'x'; 256 << 10];
+        for n in 0..40_u64 {
+            files.append(Stream::Stdout, n << 18, 1, &data).unwrap();
+        }
+        files.append(Stream::Stdout, 40 << 18, 2, b"\nthe end\n").unwrap();
+        for (lines, bytes) in [(1, 8), (2, LINE_BYTES + 8), (4, 3 * LINE_BYTES + 8)] {
+            let view = View::of(&files);
+            let start = view.before_lines(lines, Wish::default()).unwrap();
+            let mut cursor = start.cursor;
+            let (shown, more) = view.page(&mut cursor, Wish::default()).unwrap();
+            let all: Vec<u8> = shown.into_iter().flat_map(|shown| shown.data).collect();
+            let text = &all[start.skip..];
+            assert!(text.ends_with(b"the end\n") && !more, "{lines} lines");
+            assert!(text.len().abs_diff(bytes) <= 2, "{lines} lines: {} bytes", text.len());
+        }
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod ending;
 mod examples;
 mod explain;
 mod fleet;
+mod floods;
 mod forgeries;
 mod hooks;
 mod hostile_flows;

@@ -84,3 +84,49 @@ fn f105_a_secret_reaches_its_job_and_is_in_no_file_log_history_or_output() {
     world.it.stop();
     assert_not_at_rest(&world, &canaries);
 }
+
+#[test]
+fn f105_a_secret_that_is_written_in_two_pieces_is_masked_over_the_border_of_chunks() {
+    let mut world = World::new();
+    let canaries = [("plain", CANARY.to_owned()), ("base64", STANDARD.encode(CANARY))];
+    let file = world.scratch("canary");
+    std::fs::write(&file, CANARY).unwrap();
+    let _ = cli::run_reading(&world.it.home, &file, &["secret", "set", "canary"]).data();
+    flows::publish(&world.it, "leaks", LEAKS);
+    // Each gate is opened only when what stands before it is shown: so it was in a chunk of its own.
+    let in_two = |name: &str, word: &str| {
+        let halves = format!("word={word}; front=${{word%??????????}}; printf '{name} <%s' \"$front\"\n");
+        halves + &world.gate(name) + "printf '%s>\\n' \"${word#\"$front\"}\"\n"
+    };
+    let script = in_two("plain", "$TOKEN") + &in_two("base64", "$(printf %s \"$TOKEN\" | base64 -w0)") + "echo the end\n";
+    let run = Run::start(&world.it, "leaks", &json!({ "script": script }));
+    let shown = |world: &World| {
+        let answer = world.it.cli(&["runs", "logs", &run.id]);
+        answer.json["data"]["text"].as_str().unwrap_or_default().to_owned()
+    };
+    let mut texts = Vec::new();
+    for name in ["plain", "base64"] {
+        let text = wait::until("the first half was taken", limits::SOON, || {
+            Some(shown(&world)).filter(|text| text.contains(&format!("{name} <")))
+        });
+        texts.push(text);
+        world.open_gate(name);
+    }
+    let ended = run.ended(&world.it);
+    assert_eq!(ended["value"]["ok"], true, "{ended:#}");
+    wait::holds("all of it is shown", limits::SOON, || shown(&world).contains("the end"));
+    texts.push(shown(&world));
+    let stars = |canary: &str| "*".repeat(canary.len());
+    let expected = format!("plain <{}>\nbase64 <{}>\nthe end\n", stars(&canaries[0].1), stars(&canaries[1].1));
+    assert_eq!(texts.last(), Some(&expected));
+    for (name, canary) in &canaries {
+        // Nor a half of it: whoever reads along sees nothing that the end takes back.
+        let (front, back) = canary.split_at(canary.len() - 10);
+        for text in &texts {
+            assert!(!text.contains(front) && !text.contains(back), "a part of the secret ({name}) is shown: {text}");
+        }
+    }
+    assert_not_at_rest(&world, &canaries);
+    world.it.stop();
+    assert_not_at_rest(&world, &canaries);
+}
