@@ -61,7 +61,7 @@ pub fn measure(folder: &Path, rounds: usize, machines: usize, jobs: usize) -> an
         let (before, cpu) = (sessions(&fleet), cpu_ms(fleet.it.pid())?);
         let took_s = burst(&fleet, jobs)?;
         ours.push(all, took_s, cpu_ms(fleet.it.pid())? - cpu, sessions(&fleet) - before);
-        let mut peer = |series: &mut Series, jobs: usize, run: &dyn Fn() -> anyhow::Result<()>| -> anyhow::Result<()> {
+        let peer = |series: &mut Series, jobs: usize, run: &dyn Fn() -> anyhow::Result<()>| -> anyhow::Result<()> {
             let before = sessions(&fleet);
             let (took_s, cpu) = timed(run)?;
             series.push(jobs, took_s, cpu, sessions(&fleet) - before);

@@ -116,7 +116,7 @@ fn through_master(folder: &Path, world: &World) -> anyhow::Result<f64> {
     let host_key = host_key.split_whitespace().take(2).collect::<Vec<_>>().join(" ");
     let identity = world.it.home.join("ssh").join("id_ed25519");
     let mut ssh = Ssh::new(folder, "root", proxy.port, &identity, &host_key)?;
-    ssh.words = NOHUP;
+    (ssh.words, ssh.at_once) = (NOHUP, 1);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let passed = |jobs: usize| -> anyhow::Result<f64> {
         let before = proxy.links().iter().map(|link| link.up + link.down).sum::<usize>();

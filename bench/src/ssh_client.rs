@@ -15,6 +15,8 @@ use tokio::task::JoinSet;
 pub struct Ssh {
     /// What is run there.
     pub words: &'static str,
+    /// How many commands run at once.
+    pub at_once: usize,
     options: Vec<String>,
     target: String,
     control: PathBuf,
@@ -38,7 +40,7 @@ impl Ssh {
         let mut options = vec!["-F".to_owned(), "none".to_owned(), "-p".to_owned(), port.to_string()];
         options.extend(["-i".to_owned(), identity.display().to_string()]);
         options.extend(settings.into_iter().flat_map(|setting| ["-o".to_owned(), setting]));
-        Ok(Self { words: "true", options, target: format!("{user}@127.0.0.1"), control: folder.join("m") })
+        Ok(Self { words: "true", at_once: SSH_AT_ONCE, options, target: format!("{user}@127.0.0.1"), control: folder.join("m") })
     }
 
     fn command(&self, more: &[&str], words: &[&str]) -> Command {
@@ -74,7 +76,7 @@ impl Ssh {
     }
 
     async fn burst(&self, jobs: usize, more: &[&str]) -> anyhow::Result<Vec<f64>> {
-        let (places, started) = (Arc::new(Semaphore::new(SSH_AT_ONCE)), Instant::now());
+        let (places, started) = (Arc::new(Semaphore::new(self.at_once)), Instant::now());
         let mut tasks = JoinSet::new();
         for _ in 0..jobs {
             let (mut command, places) = (self.command(more, &[self.words]), Arc::clone(&places));

@@ -20,6 +20,9 @@ const SERVER_KIB: u64 = 256 << 10;
 /// What a job can write between two looks of its shim at the size of its output, in bytes.
 const SLACK: u64 = 16 << 20;
 
+/// Questions over SSH that fetch head and tail of a stream, and no more than are asked beside them while a run ends.
+const QUESTIONS: usize = ((LOG_HEAD_BYTES + LOG_TAIL_BYTES) / LOG_CHUNK_BYTES) as usize + 60;
+
 /// The most memory that a process ever had, in KiB.
 fn most_kib(pid: u32) -> u64 {
     let text = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
@@ -103,4 +106,27 @@ fn f104_a_flood_stops_nobody_fills_no_disk_and_its_end_is_shown() {
         "the result of {result} came after the output of {last}"
     );
     assert_eq!(page["state"], json!("complete"), "{page}");
+}
+
+#[test]
+fn f104_the_end_of_a_line_without_end_is_shown_over_ssh_alone() {
+    let world = World::with(Setup { http_proxy: true, ..Setup::default() });
+    let written = world.scratch("written");
+    let endless = "head -c 80000000 /dev/zero | tr '\\0' 'x'; printf '\\nthe end\\n'\n";
+    let script = world.gate("begin") + endless + &format!("> {}\n", written.display()) + &world.gate("go");
+    let run = world.job("endless", &script);
+    let _ = run.event(&world.it, "attempt_started");
+    world.http().away(true);
+    world.http().cut_off();
+    world.open_gate("begin");
+    wait::holds("the job has written all of it", limits::SOON, || written.exists());
+    let questions = || world.sshd.log().matches("Starting session: command").count();
+    let before = questions();
+    wait::holds("the end of the output is shown", limits::SOON, || tail(&world, &run).ends_with("\nthe end\n"));
+    let asked = questions() - before;
+    assert!(asked <= QUESTIONS, "{asked} questions: what would be dropped is not fetched");
+    assert!(tail(&world, &run).len() < 256 << 10, "of a line without end only the last part is shown");
+    world.http().away(false);
+    world.open_gate("go");
+    assert_eq!(run.ended(&world.it)["state"], "succeeded");
 }
