@@ -175,6 +175,8 @@ fn through_ansible(fleet: &Fleet, folder: &Path, jobs: usize) -> anyhow::Result<
     std::fs::write(folder.join("play.yml"), play)?;
     let mut command = Command::new("ansible-playbook");
     command.env("ANSIBLE_HOST_KEY_CHECKING", "False").env("ANSIBLE_FORKS", fleet.vms.len().to_string()).env("ANSIBLE_PIPELINING", "True");
+    // The machines have no sftp: else each transfer is tried three ways.
+    command.env("ANSIBLE_SSH_TRANSFER_METHOD", "piped");
     command.arg("-i").arg(folder.join("inventory")).arg("--private-key").arg(identity(fleet)).arg(folder.join("play.yml"));
     ensure!(command.stdout(Stdio::null()).status()?.success(), "ansible-playbook failed");
     Ok(())
