@@ -44,7 +44,7 @@ pub struct LogsArgs {
     /// What came so long ago or later: `10m`, or a time as in RFC 3339
     #[arg(long, value_name = "WHEN")]
     since: Option<String>,
-    /// The last lines only
+    /// The last lines only; of a line without end 64 KiB count as one
     #[arg(long, value_name = "LINES", conflicts_with_all = ["since", "cursor"])]
     tail: Option<u64>,
     /// From where an earlier page ended
