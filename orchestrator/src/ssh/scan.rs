@@ -1,15 +1,16 @@
 //! Looking at keys without believing them: for people who compare fingerprints, when a host is added or set up anew.
 
 use super::algorithms;
-use super::connection::Endpoint;
+use super::connection::{Connection, Endpoint};
 use super::enroll::Place;
 use super::launcher::SshLauncher;
 use super::pins::{fingerprint, key_line};
 use super::target;
-use super::way::Hop;
 use crate::launcher::AskError;
 use russh::keys::{Algorithm, PublicKey};
+use sortie_core::failure::FailureKind;
 use sortie_core::host::Host;
+use std::sync::Arc;
 
 /// The key that a machine shows to somebody who does not log in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,8 +43,10 @@ impl SshLauncher {
     /// As for every question, for the machines before it; `unreachable`.
     pub async fn scan_behind(&self, jumps: &[Place], place: &Place) -> Result<Offered, AskError> {
         let jumps = jumps.iter().map(Place::hop).collect::<Result<Vec<_>, _>>()?;
-        let offered = self.look_behind(&jumps, &place.hop()?.endpoint, None).await?;
-        Ok(Offered::new(&offered))
+        let via = self.dialer.through(&jumps).await?;
+        let looked = self.dialer.look(&place.hop()?.endpoint, via.as_ref(), None).await;
+        self.leave(via).await;
+        looked.map(|key| Offered::new(&key))
     }
 
     /// All keys that a host shows now, one of each type, whatever is pinned: for a re-key that was planned. `machine` counts
@@ -56,26 +59,28 @@ impl SshLauncher {
     pub async fn scan_host(&self, host: &Host, machine: usize) -> Result<Vec<Offered>, AskError> {
         let way = target::way(host)?;
         let asked = way.jumps.get(machine).unwrap_or(&way.host).endpoint.clone();
-        let jumps = &way.jumps[..machine.min(way.jumps.len())];
+        let via = self.dialer.through(&way.jumps[..machine.min(way.jumps.len())]).await?;
         let mut offered: Vec<Offered> = Vec::new();
         for kind in kinds() {
-            match self.look_behind(jumps, &asked, Some(kind)).await {
+            match self.dialer.look(&asked, via.as_ref(), Some(kind)).await {
                 Ok(key) => offered.push(Offered::new(&key)),
-                // It has no key of this type; one that cannot be reached is said at once.
-                Err(error) if error.kind == sortie_core::failure::FailureKind::HostKey => {}
-                Err(error) => return Err(error),
+                // It has no key of this type.
+                Err(error) if error.kind == FailureKind::HostKey => {}
+                Err(error) => {
+                    self.leave(via).await;
+                    return Err(error);
+                }
             }
         }
+        self.leave(via).await;
         Ok(offered)
     }
 
-    async fn look_behind(&self, jumps: &[Hop], asked: &Endpoint, only: Option<Vec<Algorithm>>) -> Result<PublicKey, AskError> {
-        let via = self.dialer.through(jumps).await?;
-        let looked = self.dialer.look(asked, via.as_ref(), only).await;
-        if let Some(via) = via.filter(|via| std::sync::Arc::strong_count(via) == 1) {
+    /// Close what was passed, where nothing else goes through it.
+    async fn leave(&self, via: Option<Arc<Connection>>) {
+        if let Some(via) = via.filter(|via| Arc::strong_count(via) == 1) {
             via.close(&self.dialer.limits).await;
         }
-        looked
     }
 }
 
