@@ -61,7 +61,7 @@ pub fn measure(folder: &Path, rounds: usize, machines: usize, jobs: usize) -> an
         let (before, cpu) = (sessions(&fleet), cpu_ms(fleet.it.pid())?);
         let took_s = burst(&fleet, jobs)?;
         ours.push(all, took_s, cpu_ms(fleet.it.pid())? - cpu, sessions(&fleet) - before);
-        let peer = |series: &mut Series, jobs: usize, run: &dyn Fn() -> anyhow::Result<()>| -> anyhow::Result<()> {
+        let peer = |series: &mut Series, jobs: usize, run: &dyn Fn() -> anyhow::Result<f64>| -> anyhow::Result<()> {
             let before = sessions(&fleet);
             let (took_s, cpu) = timed(run)?;
             series.push(jobs, took_s, cpu, sessions(&fleet) - before);
@@ -106,11 +106,11 @@ fn sessions(fleet: &Fleet) -> usize {
     fleet.vms.iter().map(|vm| vm.log().matches("Starting session: command").count()).sum()
 }
 
-/// Seconds that it took, and milliseconds of processor time of this process's children.
-fn timed(run: &dyn Fn() -> anyhow::Result<()>) -> anyhow::Result<(f64, f64)> {
+/// Seconds that it took, and milliseconds of processor time of this process's children, with what they left to others to do.
+fn timed(run: &dyn Fn() -> anyhow::Result<f64>) -> anyhow::Result<(f64, f64)> {
     let (before, started) = (of_commands_ms()?, Instant::now());
-    run()?;
-    Ok((started.elapsed().as_secs_f64(), of_commands_ms()? - before))
+    let left_ms = run()?;
+    Ok((started.elapsed().as_secs_f64(), of_commands_ms()? - before + left_ms))
 }
 
 /// Milliseconds of processor time of the commands that this process has waited for.
@@ -134,7 +134,8 @@ fn ssh(fleet: &Fleet, folder: &Path, vm: &sortie_tests::vm::Vm, more: &[&str]) -
     command
 }
 
-fn through_masters(fleet: &Fleet, folder: &Path, jobs: usize) -> anyhow::Result<()> {
+/// Gives the processor time of the master processes, which nobody waits for, in milliseconds.
+fn through_masters(fleet: &Fleet, folder: &Path, jobs: usize) -> anyhow::Result<f64> {
     for vm in &fleet.vms {
         let opening = ["-o", "ControlMaster=yes", "-o", "ControlPersist=60"];
         ensure!(ssh(fleet, folder, vm, &opening).arg("true").stderr(Stdio::null()).status()?.success(), "no master connection");
@@ -152,21 +153,31 @@ fn through_masters(fleet: &Fleet, folder: &Path, jobs: usize) -> anyhow::Result<
         let threads: Vec<_> = (0..SSH_AT_ONCE).map(|_| scope.spawn(one)).collect();
         threads.into_iter().try_for_each(|thread| thread.join().unwrap_or_else(|_| anyhow::bail!("a thread panicked")))
     })?;
+    let mut masters_ms = 0.0;
     for vm in &fleet.vms {
+        masters_ms += cpu_ms(master_of(fleet, folder, vm)?)?;
         let _ = ssh(fleet, folder, vm, &["-O", "exit"]).stderr(Stdio::null()).status()?;
     }
-    Ok(())
+    Ok(masters_ms)
 }
 
-fn through_asyncssh(fleet: &Fleet, peers: &Path, jobs: usize) -> anyhow::Result<()> {
+/// Process id of the connection that all sessions to a machine share: `Master running (pid=123)`.
+fn master_of(fleet: &Fleet, folder: &Path, vm: &sortie_tests::vm::Vm) -> anyhow::Result<u32> {
+    let said = ssh(fleet, folder, vm, &["-O", "check"]).stderr(Stdio::piped()).output()?.stderr;
+    let said = String::from_utf8_lossy(&said).into_owned();
+    let pid = said.split_once("pid=").and_then(|(_, rest)| rest.split(')').next()?.parse().ok());
+    pid.with_context(|| format!("no master connection: {said}"))
+}
+
+fn through_asyncssh(fleet: &Fleet, peers: &Path, jobs: usize) -> anyhow::Result<f64> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers").join("asyncssh_launch.py");
     let mut command = Command::new(peers.join("bin").join("python"));
     command.arg(script).arg(jobs.to_string()).arg(identity(fleet)).args(fleet.vms.iter().map(|vm| vm.address.to_string()));
     ensure!(command.stdout(Stdio::null()).status()?.success(), "asyncssh failed");
-    Ok(())
+    Ok(0.0)
 }
 
-fn through_ansible(fleet: &Fleet, folder: &Path, jobs: usize) -> anyhow::Result<()> {
+fn through_ansible(fleet: &Fleet, folder: &Path, jobs: usize) -> anyhow::Result<f64> {
     let hosts: String = fleet.vms.iter().map(|vm| format!("{} ansible_user=root\n", vm.address)).collect();
     std::fs::write(folder.join("inventory"), hosts)?;
     let play = format!(
@@ -179,7 +190,7 @@ fn through_ansible(fleet: &Fleet, folder: &Path, jobs: usize) -> anyhow::Result<
     command.env("ANSIBLE_SSH_TRANSFER_METHOD", "piped");
     command.arg("-i").arg(folder.join("inventory")).arg("--private-key").arg(identity(fleet)).arg(folder.join("play.yml"));
     ensure!(command.stdout(Stdio::null()).status()?.success(), "ansible-playbook failed");
-    Ok(())
+    Ok(0.0)
 }
 
 fn peers() -> anyhow::Result<PathBuf> {
