@@ -6,8 +6,7 @@ mod ssh_support;
 use sortie::launcher::{AskError, Sent};
 use sortie::ssh::limits::Limits;
 use sortie_core::failure::FailureKind;
-use sortie_core::host::Host;
-use ssh_support::{Sshd, ask, keygen, quick, stand_in};
+use ssh_support::{Sshd, ask, keygen, misbehaving, quick, stand_in};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt;
@@ -108,12 +107,6 @@ async fn f079_hostile_servers_cost_bounded_time() {
         assert_eq!(told(&error), UNREACHABLE, "{error}");
         assert!(started.elapsed() < Duration::from_secs(5), "{piece:?} took {:?}", started.elapsed());
     }
-}
-
-fn misbehaving(sshd: &Sshd, how: &str) -> Host {
-    std::fs::create_dir_all(sshd.root()).unwrap();
-    std::fs::write(sshd.root().join("misbehave"), how).unwrap();
-    sshd.host()
 }
 
 #[tokio::test]

@@ -67,19 +67,29 @@ fn f085_every_shell_passes_the_command_on_and_the_shim_is_put_checked_and_run() 
 }
 
 #[test]
-fn f091_an_upload_cut_short_or_changed_leaves_nothing() {
+fn f091_an_upload_cut_short_anywhere_or_changed_anywhere_leaves_nothing() {
     let dir = tempfile::tempdir().unwrap();
-    let shim = shim();
+    let shim = Shim::new(format!("#!/bin/sh\nexit 0\n{}", "# padding\n".repeat(500)).into_bytes());
     let root = Root::parse(dir.path().to_str().unwrap()).unwrap();
     let head = header(NONCE, Step::Put { bytes: shim.bytes.len() }, &shim.sha256, Some(&root)).into_bytes();
-    let cut = [&head[..], &shim.bytes[..10]].concat();
-    let mut flipped = [&head[..], &shim.bytes[..]].concat();
-    *flipped.last_mut().unwrap() ^= 1;
-    for input in [cut, flipped] {
-        let output = run("sh", dir.path(), &input);
-        assert_eq!((output.status.code(), says(&output)), (Some(83), format!("SORTIE-SH/1 {NONCE} damaged")));
-        assert_eq!(std::fs::read_dir(dir.path().join("bin")).unwrap().count(), 0);
+    let whole = [&head[..], &shim.bytes[..]].concat();
+    let refused = |input: &[u8], what: &str| {
+        let output = run("sh", dir.path(), input);
+        assert_eq!((output.status.code(), says(&output)), (Some(83), format!("SORTIE-SH/1 {NONCE} damaged")), "{what}");
+        assert_eq!(std::fs::read_dir(dir.path().join("bin")).unwrap().count(), 0, "{what}");
+    };
+    for at in (head.len()..whole.len()).step_by(199).chain([whole.len() - 1]) {
+        refused(&whole[..at], &format!("cut after {at} bytes"));
+        let mut flipped = whole.clone();
+        flipped[at] ^= 1 << (at % 8);
+        refused(&flipped, &format!("byte {at} changed"));
     }
+    // A header that promises fewer bytes than there are.
+    for bytes in [0, 1, shim.bytes.len() - 1] {
+        let head = header(NONCE, Step::Put { bytes }, &shim.sha256, Some(&root)).into_bytes();
+        refused(&[&head[..], &shim.bytes[..]].concat(), &format!("{bytes} bytes promised"));
+    }
+    assert_eq!(run("sh", dir.path(), &whole).status.code(), Some(0), "and the whole of it is taken");
 }
 
 #[test]

@@ -90,11 +90,14 @@ fn check(spec: &str, credentials: &Credentials) -> Result<AttemptId, Fault> {
         None => {}
     }
     let nul = |bytes: &[u8]| bytes.contains(&0);
-    let bad_name = |name: &String| name.is_empty() || name.contains('=') || nul(name.as_bytes());
     let env = spec.env.iter().map(|(name, value)| (name, value)).chain(credentials.secret_env.iter());
     for (name, value) in env {
-        if bad_name(name) || nul(&value.0) {
-            return Err(Fault::usage("a name or value of the environment is malformed"));
+        // The name is said, never the value: that may be a secret.
+        if name.is_empty() || name.contains('=') || nul(name.as_bytes()) {
+            return Err(Fault::usage(format!("{name:?} is no name of a variable: it is empty, or has an `=` or a NUL byte")));
+        }
+        if nul(&value.0) {
+            return Err(Fault::usage(format!("the value of the variable {name:?} has a NUL byte")));
         }
     }
     let texts = spec.command.iter().map(|part| &part.0[..]).chain(spec.cwd.iter().map(|cwd| &cwd.0[..]));

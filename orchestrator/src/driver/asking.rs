@@ -1,6 +1,7 @@
 //! One question to a host, behind its breaker.
 
 use super::Driver;
+use super::fitting::Fitting;
 use super::work::NotDone;
 use crate::failpoint;
 use crate::launcher::{AskError, Sent};
@@ -59,10 +60,12 @@ impl Driver {
     }
 
     async fn asked(&self, host: &Host, verb: Verb) -> Result<Reply, AskError> {
+        let fitting = Fitting::to(&verb);
+        let unknown = |message| AskError { kind: FailureKind::Unreachable, sent: Sent::Perhaps, message };
         let asked = tokio::time::timeout(Duration::from_millis(limits::ASK_MS), self.parts().launcher.ask(host, verb)).await;
-        asked.unwrap_or_else(|_| {
-            let message = format!("{} did not answer within {} s", host.name, limits::ASK_MS / 1_000);
-            Err(AskError { kind: FailureKind::Unreachable, sent: Sent::Perhaps, message })
-        })
+        let late = |_| unknown(format!("{} did not answer within {} s", host.name, limits::ASK_MS / 1_000));
+        let reply = asked.map_err(late)??;
+        fitting.check(&reply).map_err(|why| unknown(format!("{}: {why}; whether it was done is not known", host.name)))?;
+        Ok(reply)
     }
 }

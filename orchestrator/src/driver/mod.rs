@@ -9,6 +9,7 @@ mod answers;
 mod asking;
 mod collecting;
 mod evaluators;
+mod fitting;
 mod handed;
 pub mod host_health;
 mod hosts;

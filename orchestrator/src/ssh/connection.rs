@@ -1,7 +1,7 @@
 //! One SSH connection, from name look-up (or a channel of the machine before) to login, each phase with its own limit.
 
 use super::fault::{self, Phase, nothing};
-use super::gate::Gates;
+use super::gate::{Gates, Permit};
 use super::handler::{Client, ClientError, Seen, Shown};
 use super::limits::{self, Limits};
 use super::login::{self, Identities};
@@ -22,6 +22,9 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
+
+/// For people: why a server may drop connections, and what to do about it.
+const WHY_DROPPED: &str = "its MaxStartups, or a penalty for this address? See PerSourcePenaltyExemptList in its sshd_config";
 
 /// Where to connect and as whom.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -123,7 +126,7 @@ impl Connection {
     async fn open_tunnel(&self, to: &Endpoint) -> Result<(Wire, KillSwitch), AskError> {
         let opened = self.handle.channel_open_direct_tcpip(to.address.clone(), to.port.into(), "127.0.0.1", 0).await;
         match opened {
-            Ok(channel) => Ok(wire::over_channel(channel.into_stream())),
+            Ok(channel) => Ok(wire::over_channel(channel.into_stream(), &self.switch)),
             Err(russh::Error::ChannelOpenFailure(ChannelOpenFailure::AdministrativelyProhibited)) => {
                 let message =
                     format!("{to}: the machine before it forwards no connections for this login (AllowTcpForwarding, PermitOpen)");
@@ -133,6 +136,11 @@ impl Connection {
         }
     }
 
+    /// Something came that was asked for: what was read until now is paid for.
+    pub fn heard(&self) {
+        self.switch.heard();
+    }
+
     /// Close without a word: the peer breaks the rules.
     pub fn kill(&self) {
         self.switch.kill();
@@ -140,7 +148,8 @@ impl Connection {
 }
 
 impl Dialer {
-    /// Connect and log in to one server. A handshake that it drops before the login is tried again after a pause.
+    /// Connect and log in to one server. A handshake that it drops before the login is tried again after a pause, some times; then the
+    /// server is left alone for longer, whoever asks (F089).
     ///
     /// # Errors
     /// `unreachable`, `host_key`, `auth` or `refused`; in each case nothing was sent.
@@ -156,7 +165,9 @@ impl Dialer {
                 }
                 Err((mut error, busy)) => {
                     if busy {
-                        error.message.push_str(&format!(", {tries} times (its MaxStartups, or a penalty for this address?)"));
+                        self.gates.shut(&hop.endpoint.address, hop.endpoint.port, self.limits.penalty);
+                        let pause = self.limits.penalty.as_secs();
+                        error.message.push_str(&format!(", {tries} times; it is left alone for {pause} s ({WHY_DROPPED})"));
                     }
                     return Err(error);
                 }
@@ -170,7 +181,7 @@ impl Dialer {
         let credential = timeout(self.limits.auth, self.identities.credential(login, now)).await;
         let silent = |_| (nothing(FailureKind::Unreachable, "the ssh-agent gives no answer; the host is not asked without it"), false);
         let credential = credential.map_err(silent)?.map_err(|e| (e, false))?;
-        let _permit = self.gates.enter(&endpoint.address, endpoint.port).await;
+        let _permit = self.enter(endpoint).await.map_err(|error| (error, false))?;
         let started = Instant::now();
         let (wire, switch) = self.dial(endpoint, via).await.map_err(|error| (error, false))?;
         let connected = Instant::now();
@@ -183,6 +194,14 @@ impl Dialer {
         tracing::debug!(%endpoint, ?timings, "connected");
         let Shown { key: host_key, authority, .. } = shown;
         Ok(Connection { handle, switch, host_key, authority, via: None, timings })
+    }
+
+    async fn enter(&self, endpoint: &Endpoint) -> Result<Permit, AskError> {
+        self.gates.enter(&endpoint.address, endpoint.port).await.map_err(|shut| {
+            let left = shut.0.as_secs() + 1;
+            let what = "the host dropped connections before the login, and is left alone";
+            nothing(FailureKind::Unreachable, format!("{endpoint}: {what} for {left} s more ({WHY_DROPPED})"))
+        })
     }
 
     async fn dial(&self, endpoint: &Endpoint, via: Option<&Arc<Connection>>) -> Result<(Wire, KillSwitch), AskError> {
@@ -276,7 +295,7 @@ impl Dialer {
         via: Option<&Arc<Connection>>,
         only: Option<Vec<Algorithm>>,
     ) -> Result<PublicKey, AskError> {
-        let _permit = self.gates.enter(&endpoint.address, endpoint.port).await;
+        let _permit = self.enter(endpoint).await?;
         let (wire, switch) = self.dial(endpoint, via).await?;
         let (seen, trust) = (Seen::default(), Trust::OnlyLook(only));
         let result = self.greet(&trust, wire, &switch, &seen, None).await;

@@ -19,6 +19,9 @@ pub const PATIENCE: Duration = Duration::from_secs(600);
 pub const LANES: usize = 4096;
 /// Bytes read from a server before the login is done: banners, key exchange, EXT_INFO. A real one needs under 16 KiB (F079).
 pub const PREAUTH_BYTES: u64 = 1 << 20;
+/// Bytes read from a server after the login since anything was heard that somebody had asked for, whatever they are: standard error,
+/// noise, messages and requests of the protocol. [`SESSIONS`] of the largest answers at once are half of it (F079).
+pub const UNHEARD_BYTES: u64 = 64 << 20;
 /// Longest line of standard output that can be a word or a header, in bytes; longer ones are noise.
 pub const LINE_BYTES: usize = 4096;
 /// Last bytes of a session's standard error kept for messages to people.
@@ -29,6 +32,8 @@ pub const HEARD: usize = 8;
 pub const SHIM_BYTES: u64 = 64 << 20;
 /// Piece in which a shim is written to a channel, in bytes: one SSH packet.
 pub const PIECE_BYTES: usize = 32 << 10;
+/// Longest time for writing a shim to a host: 4 MiB at 7 KiB/s.
+pub const UPLOAD: Duration = Duration::from_secs(600);
 /// Messages of one channel that may wait for its reader before the whole connection is held back (32 KiB each).
 pub const CHANNEL_MESSAGES: usize = 32;
 /// Longest state root, in bytes (`PATH_MAX` less what the shim appends to it).
@@ -53,6 +58,8 @@ pub const AUTHORITIES: usize = 64;
 pub const EMBEDDED_COMMANDS: usize = 64;
 /// Connections at once to one embedded host.
 pub const EMBEDDED_CONNECTIONS: usize = 32;
+
+const _: () = assert!(UNHEARD_BYTES >= 2 * (SESSIONS * sortie_protocol::limits::FRAME_BYTES) as u64);
 
 /// Time limits, one for each phase, and what else a test shortens.
 #[derive(Clone, Debug)]
@@ -80,10 +87,12 @@ pub struct Limits {
     pub idle: Duration,
     /// A question that has waited this long for a session is given back unsent.
     pub queued: Duration,
-    /// Tries of a handshake that the server drops before the login (`MaxStartups`, penalties).
+    /// Tries of a handshake that the server drops before the login: `MaxStartups` drops at random, and lets in the next one.
     pub handshake_tries: u32,
     /// First pause between two such tries; doubles, with jitter.
     pub handshake_pause: Duration,
+    /// How long a server that dropped all of them is left alone: OpenSSH 9.8 and later drops an address once it has 15 s of penalties.
+    pub penalty: Duration,
     /// Tries to open the first session of a connection when the server says it has too many.
     pub open_tries: u32,
     /// For a graceful goodbye, before the socket is closed anyhow.
@@ -104,8 +113,9 @@ impl Default for Limits {
             keepalives: 3,
             idle: Duration::from_secs(5),
             queued: Duration::from_secs(120),
-            handshake_tries: 7,
+            handshake_tries: 4,
             handshake_pause: Duration::from_millis(200),
+            penalty: Duration::from_secs(15),
             open_tries: 6,
             goodbye: Duration::from_secs(1),
         }

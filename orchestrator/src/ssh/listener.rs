@@ -19,7 +19,7 @@ pub enum Heard {
 /// Why a session cannot be listened to any longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Broken {
-    /// More noise than any login shell makes.
+    /// More noise than any login shell makes, on either stream.
     #[error("the host's login shell prints without end; only {NOISE_BYTES} bytes are skipped")]
     Noise,
     /// A frame with this session's nonce that breaks its form.

@@ -3,6 +3,7 @@
 use super::connection::Connection;
 use super::listener::{Broken, Heard, Listener};
 use russh::{ChannelMsg, ChannelReadHalf};
+use sortie_protocol::limits::NOISE_BYTES;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc;
 
@@ -90,7 +91,7 @@ pub async fn read(
     connection: Arc<Connection>,
 ) {
     let mut end = End::default();
-    let mut heard = Vec::new();
+    let (mut heard, mut stderr_bytes) = (Vec::new(), 0);
     while let Some(message) = channel.wait().await {
         let event = match message {
             ChannelMsg::Data { data } => match listener.take(&data, &mut heard) {
@@ -99,7 +100,8 @@ pub async fn read(
             },
             ChannelMsg::ExtendedData { data, .. } => {
                 stderr.push(&data);
-                None
+                stderr_bytes += data.len();
+                (stderr_bytes > NOISE_BYTES).then_some(Event::Broken(Broken::Noise))
             }
             ChannelMsg::Failure => Some(Event::Refused),
             ChannelMsg::ExitStatus { exit_status } => {
@@ -114,6 +116,10 @@ pub async fn read(
             _ => None,
         };
         let broken = matches!(event, Some(Event::Broken(_)));
+        if !heard.is_empty() {
+            stderr_bytes = 0;
+            connection.heard();
+        }
         for event in heard.drain(..).map(Event::Heard).chain(event) {
             if let Err(mpsc::error::TrySendError::Full(_)) = events.try_send(event) {
                 connection.kill();

@@ -2,7 +2,7 @@
 
 use super::connection::Connection;
 use super::fault::{self, Phase, nothing, perhaps, printable};
-use super::limits::{HEARD, Limits, PIECE_BYTES, STDERR_BYTES};
+use super::limits::{HEARD, Limits, PIECE_BYTES, STDERR_BYTES, UPLOAD};
 use super::listener::{Heard, Listener, framed};
 use super::reader::{self, Event, Tail};
 use super::script::{self, COMMAND, COMMAND_BY_SUDO, Root, Step, Word};
@@ -147,7 +147,7 @@ impl Session {
             StartError::Gone(nothing(FailureKind::Unreachable, format!("{}: the connection broke ({error})", start.at)))
         };
         let late = || StartError::Failed(fault::timed_out(start.at, Phase::Exec, start.limits.exec));
-        let deadline = Instant::now() + start.limits.exec;
+        let mut deadline = Instant::now() + start.limits.exec;
         let header = match start.installed {
             Some(path) => script::use_header(&self.nonce, &shim.sha256, path, start.root),
             None => script::header(&self.nonce, step, &shim.sha256, start.root),
@@ -159,13 +159,16 @@ impl Session {
         // Where the channel has ended meanwhile, what is heard below says how.
         let _open = timeout_at(deadline, begin).await.map_err(|_| late())?.map_err(gone)?;
         if let Step::Put { .. } = step {
+            let uploaded_by = Instant::now() + UPLOAD;
             for piece in shim.bytes.chunks(PIECE_BYTES) {
-                let written = timeout(self.limits.write, self.write(piece.to_vec())).await;
+                let written = timeout_at(uploaded_by.min(Instant::now() + self.limits.write), self.write(piece.to_vec())).await;
                 // A command that gave up no longer reads; what it said is heard below.
                 if !matches!(written, Ok(Ok(Written::Whole))) {
                     break;
                 }
             }
+            // The time that a slow link took is not the host's.
+            deadline = Instant::now() + start.limits.exec;
         }
         loop {
             let event = timeout_at(deadline, self.heard.recv()).await.map_err(|_| late())?;

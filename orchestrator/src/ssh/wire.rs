@@ -1,7 +1,7 @@
-//! Our own stream under the SSH client, TCP or a channel of the machine before: a bound on what is read before the login, a
-//! look at the banner, and a kill switch.
+//! Our own stream under the SSH client, TCP or a channel of the machine before: a bound on what is read before the login and between
+//! two things that are of use, a look at the banner, and a kill switch.
 
-use super::limits::PREAUTH_BYTES;
+use super::limits::{PREAUTH_BYTES, UNHEARD_BYTES};
 use russh::ChannelStream;
 use russh::client::Msg;
 use std::io;
@@ -17,18 +17,27 @@ use tokio::sync::oneshot;
 const BANNER_START: &[u8] = b"SSH-";
 
 /// What the two ends of a wire share.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shared {
-    logged_in: AtomicBool,
     greeted: AtomicBool,
-    read: AtomicU64,
+    /// Bytes read since something of use.
+    unheard: AtomicU64,
+    /// How many those may be.
+    most: AtomicU64,
+    heard_something: AtomicBool,
+}
+
+impl Shared {
+    fn heard(&self) {
+        self.unheard.store(0, Ordering::Relaxed);
+    }
 }
 
 /// What carries the bytes.
 enum Carrier {
     Tcp(TcpStream),
-    /// `direct-tcpip` through the machine before.
-    Channel(Box<ChannelStream<Msg>>),
+    /// `direct-tcpip` through the machine before. What is read here is what was asked for there.
+    Channel(Box<ChannelStream<Msg>>, Arc<Shared>),
 }
 
 /// The stream that the SSH client reads and writes.
@@ -54,9 +63,24 @@ impl KillSwitch {
         self.line.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
-    /// The login is done: the bound on bytes read no longer holds.
+    /// The login is done: another bound holds on bytes read since something of use.
     pub fn logged_in(&self) {
-        self.shared.logged_in.store(true, Ordering::Relaxed);
+        self.bounded_by(UNHEARD_BYTES);
+    }
+
+    /// The login is done, and the other end sends as much as it likes.
+    pub fn trusted(&self) {
+        self.bounded_by(u64::MAX);
+    }
+
+    fn bounded_by(&self, bytes: u64) {
+        self.shared.most.store(bytes, Ordering::Relaxed);
+        self.shared.heard();
+    }
+
+    /// Something came that was asked for.
+    pub fn heard(&self) {
+        self.shared.heard();
     }
 
     /// Whether the server has said which SSH it speaks.
@@ -68,7 +92,7 @@ impl KillSwitch {
     /// Whether the server has sent anything at all.
     #[must_use]
     pub fn heard_something(&self) -> bool {
-        self.shared.read.load(Ordering::Relaxed) > 0
+        self.shared.heard_something.load(Ordering::Relaxed)
     }
 }
 
@@ -82,14 +106,15 @@ pub fn over_tcp(tcp: TcpStream) -> io::Result<(Wire, KillSwitch)> {
     Ok(over(Carrier::Tcp(tcp)))
 }
 
-/// Wrap a channel of the machine before.
+/// Wrap a channel of the machine before, on whose wire this is the switch.
 #[must_use]
-pub fn over_channel(channel: ChannelStream<Msg>) -> (Wire, KillSwitch) {
-    over(Carrier::Channel(Box::new(channel)))
+pub fn over_channel(channel: ChannelStream<Msg>, before: &KillSwitch) -> (Wire, KillSwitch) {
+    over(Carrier::Channel(Box::new(channel), Arc::clone(&before.shared)))
 }
 
 fn over(carrier: Carrier) -> (Wire, KillSwitch) {
-    let shared = Arc::new(Shared::default());
+    let (flag, bytes) = (AtomicBool::default, AtomicU64::default);
+    let shared = Arc::new(Shared { greeted: flag(), unheard: bytes(), most: AtomicU64::new(PREAUTH_BYTES), heard_something: flag() });
     let (sender, killed) = oneshot::channel();
     let wire = Wire { carrier, line: Vec::new(), shared: Arc::clone(&shared), killed };
     (wire, KillSwitch { shared, line: Mutex::new(Some(sender)) })
@@ -126,15 +151,24 @@ impl AsyncRead for Wire {
         let before = buffer.filled().len();
         std::task::ready!(match &mut self.carrier {
             Carrier::Tcp(tcp) => Pin::new(tcp).poll_read(context, buffer),
-            Carrier::Channel(channel) => Pin::new(channel).poll_read(context, buffer),
+            Carrier::Channel(channel, before) => {
+                let read = Pin::new(channel).poll_read(context, buffer);
+                if read.is_ready() {
+                    before.heard();
+                }
+                read
+            }
         })?;
         if !self.shared.greeted.load(Ordering::Relaxed) {
             self.look_for_banner(&buffer.filled()[before..]);
         }
         let read = (buffer.filled().len() - before) as u64;
-        let total = self.shared.read.fetch_add(read, Ordering::Relaxed) + read;
-        if total > PREAUTH_BYTES && !self.shared.logged_in.load(Ordering::Relaxed) {
-            return Poll::Ready(Err(io::Error::other("the server sends without end before the login")));
+        if read > 0 {
+            self.shared.heard_something.store(true, Ordering::Relaxed);
+        }
+        let unheard = self.shared.unheard.fetch_add(read, Ordering::Relaxed) + read;
+        if unheard > self.shared.most.load(Ordering::Relaxed) {
+            return Poll::Ready(Err(io::Error::other("the server sends without end what nobody has asked for")));
         }
         Poll::Ready(Ok(()))
     }
@@ -145,21 +179,21 @@ impl AsyncWrite for Wire {
         self.check_killed(context)?;
         match &mut self.carrier {
             Carrier::Tcp(tcp) => Pin::new(tcp).poll_write(context, bytes),
-            Carrier::Channel(channel) => Pin::new(channel).poll_write(context, bytes),
+            Carrier::Channel(channel, _) => Pin::new(channel).poll_write(context, bytes),
         }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.carrier {
             Carrier::Tcp(tcp) => Pin::new(tcp).poll_flush(context),
-            Carrier::Channel(channel) => Pin::new(channel).poll_flush(context),
+            Carrier::Channel(channel, _) => Pin::new(channel).poll_flush(context),
         }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.carrier {
             Carrier::Tcp(tcp) => Pin::new(tcp).poll_shutdown(context),
-            Carrier::Channel(channel) => Pin::new(channel).poll_shutdown(context),
+            Carrier::Channel(channel, _) => Pin::new(channel).poll_shutdown(context),
         }
     }
 }

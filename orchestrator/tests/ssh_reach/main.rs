@@ -6,9 +6,18 @@
 mod ssh_support;
 
 mod agents;
+mod bytes;
+mod crowd;
+mod emulated;
+mod evil;
 mod host_certificates;
 mod hostile;
 mod installed;
 mod jumps;
 mod keys;
+mod lying;
+mod planted;
+mod real;
+mod relay;
+mod strings;
 mod user_certificates;

@@ -75,6 +75,16 @@ pub fn public_line(path: &Path) -> String {
     text.split_whitespace().take(2).collect::<Vec<_>>().join(" ")
 }
 
+/// The server's program; with a file of accounts, in a mount namespace that has it for its own.
+fn program(accounts: &Path) -> Command {
+    if !accounts.exists() {
+        return Command::new("/usr/sbin/sshd");
+    }
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "/bin/sh", "-c", "mount --bind \"$0\" /etc/passwd && exec /usr/sbin/sshd \"$@\""]).arg(accounts);
+    command
+}
+
 pub fn user() -> String {
     let out = Command::new("id").arg("-un").output().expect("id is installed");
     String::from_utf8(out.stdout).unwrap().trim().to_owned()
@@ -116,7 +126,7 @@ impl Sshd {
         for _ in 0..10 {
             let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
             std::fs::write(at("sshd_config"), format!("Port {port}\nListenAddress 127.0.0.1\n{base}")).unwrap();
-            let mut child = Command::new("/usr/sbin/sshd")
+            let mut child = program(&at("passwd"))
                 .args(["-D", "-e", "-f"])
                 .arg(at("sshd_config"))
                 .stderr(Stdio::piped())
@@ -135,6 +145,19 @@ impl Sshd {
             let _ = child.wait();
         }
         panic!("sshd found no port");
+    }
+
+    /// A server to whom this shell is the login shell of whoever runs the test: its /etc/passwd says so, in a mount namespace of its
+    /// own. For root only.
+    pub fn with_login_shell(shell: &str, config: &str) -> Self {
+        Self::prepared("ed25519", config, |dir| {
+            let (me, text) = (user(), std::fs::read_to_string("/etc/passwd").unwrap());
+            let line = |line: &str| match line.rsplit_once(':') {
+                Some((account, _)) if line.split(':').next() == Some(&me) => format!("{account}:{shell}\n"),
+                _ => format!("{line}\n"),
+            };
+            std::fs::write(dir.join("passwd"), text.lines().map(line).collect::<String>()).unwrap();
+        })
     }
 
     /// A server whose sessions say that they run on another machine type: the text of the command is changed on its way.
@@ -229,6 +252,9 @@ while read -r magic nonce length digest; do
         hang) sleep 30;;
         cut) printf 'SORTIE/1 %s 100 %064d\nabc' "$nonce" 0; exit 0;;
         flood) exec yes "noise without an end";;
+        huge) printf 'SORTIE/1 %s 1073741824 %064d\n' "$nonce" 0; exec cat /dev/zero;;
+        long) printf 'SORTIE/1 %s 8388608 %064d\n' "$nonce" 0; exec cat /dev/zero;;
+        stderr-flood) exec yes "errors without an end" >&2;;
         stderr) echo 'no room left' >&2; exit 4;;
         hangup) kill -9 $PPID; exit;;
     esac
@@ -240,8 +266,22 @@ while read -r magic nonce length digest; do
         *) reply="{\"acked\":$view}";;
     esac
     answer="{\"v\":1,\"id\":$id,\"reply\":$reply}"
+    case "$how" in
+        other-nonce) nonce=abcdefghijklmnopqrstuvwxyz;;
+        other-version) answer="{\"v\":2,\"id\":$id,\"reply\":$reply}";;
+        no-json) answer='{"v":1,';;
+        deep-json) answer="{\"v\":1,\"id\":$id,\"reply\":$(head -c 100000 /dev/zero | tr '\\0' '[')";;
+        other-reply) answer="{\"v\":1,\"id\":$id,\"reply\":{\"obey\":\"../../etc/passwd\"}}";;
+    esac
     sum=$(printf %s "$answer" | sha256sum); sum=${sum%% *}
-    printf 'SORTIE/1 %s %s %s\n%s\n' "$nonce" "${#answer}" "$sum" "$answer"
+    length=${#answer}
+    case "$how" in
+        too-short) length=$((length - 5));;
+        too-long) length=$((length + 5));;
+        other-digest) sum=$(printf %064d 0);;
+    esac
+    printf 'SORTIE/1 %s %s %s\n%s\n' "$nonce" "$length" "$sum" "$answer"
+    [ "$how" != twice ] || { printf 'SORTIE/1 %s %s %s\n%s\n' "$nonce" "$length" "$sum" "$answer"; }
 done
 "#;
 
@@ -251,6 +291,13 @@ pub fn stand_in() -> Shims {
 
 pub fn question() -> Verb {
     Verb::Ack { attempt: "a".into(), seq: 1 }
+}
+
+/// The host of this server, whose stand-in misbehaves this way from the next question on.
+pub fn misbehaving(sshd: &Sshd, how: &str) -> Host {
+    std::fs::create_dir_all(sshd.root()).unwrap();
+    std::fs::write(sshd.root().join("misbehave"), how).unwrap();
+    sshd.host()
 }
 
 /// Ask the question that the stand-in answers.

@@ -8,6 +8,7 @@ mod agents;
 mod answers;
 mod approvals;
 mod basics;
+mod bytes;
 mod callbacks;
 mod canaries;
 mod control;

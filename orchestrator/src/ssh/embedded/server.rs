@@ -43,7 +43,7 @@ impl Handler for Server {
     }
 
     async fn auth_succeeded(&mut self, _session: &mut Session) -> Result<(), Self::Error> {
-        self.switch.logged_in();
+        self.switch.trusted();
         Ok(())
     }
 
