@@ -8,6 +8,9 @@ fn fits(verb: Value, reply: Value) -> Result<(), String> {
     Fitting::to(&verb).check(&serde_json::from_value(reply).unwrap())
 }
 
+/// A question, and an answer to it about any attempt.
+type Case<'a> = (Value, &'a dyn Fn(&str) -> Value);
+
 fn view(attempt: &str) -> Value {
     json!({"attempt": attempt, "phase": "finished", "last_seq": 3, "tree_gone": true})
 }
@@ -17,7 +20,7 @@ fn an_answer_about_another_attempt_is_none() {
     let credentials = json!({"callback_url": "u", "token": "t", "proof_secret": "s", "trust": "plain_http"});
     let launch =
         json!({"launch": {"spec": "{\"v\":1,\"attempt\":\"att_a\",\"run\":\"r\"}", "spec_digest": "d", "credentials": credentials}});
-    let questions: [(Value, &dyn Fn(&str) -> Value); 5] = [
+    let questions: [Case<'_>; 5] = [
         (launch, &|id| json!({"launched": {"created": true, "view": view(id)}})),
         (
             json!({"collect": {"attempt": "att_a", "after_seq": 0}}),
