@@ -109,7 +109,7 @@ fn attempt_line(body: &EventBody) -> String {
         EventBody::ResultAdopted { attempt, failure, actor, .. } => {
             format!("{actor} took the late result of {}{}", short(attempt), because(failure.as_ref()))
         }
-        EventBody::AttemptFailed { attempt, failure } => format!("{} failed{}", short(attempt), because(Some(failure))),
+        EventBody::AttemptFailed { attempt, failure, .. } => format!("{} failed{}", short(attempt), because(Some(failure))),
         EventBody::AttemptStopping { attempt, reason } => format!("{} is being ended: {}", short(attempt), reason.as_str()),
         EventBody::AttemptStopped { attempt, evidence } => format!("{} is verified to be gone: {evidence}", short(attempt)),
         EventBody::StopUnverified { attempt } => format!("the end of {} could not be verified in time: a debt of its host", short(attempt)),
@@ -124,7 +124,7 @@ fn agent_words(result: &serde_json::Value) -> String {
     let count = |field: &str| agent.get(field).and_then(serde_json::Value::as_u64).unwrap_or(0);
     let session = text("session").map(|id| format!(", session {id}")).unwrap_or_default();
     let resumed = if agent.get("resumed").and_then(serde_json::Value::as_bool) == Some(true) { ", gone on with" } else { "" };
-    let used = sortie_core::view::Spent::of_result(result);
+    let used = sortie_core::view::Spent::of(result);
     let cost = if used.usd_micros == 0 { String::new() } else { format!(", {} USD", sortie_core::value::usd(used.usd_micros)) };
     format!(
         "; {}: {}{session}{resumed}, {} turns, {} tool calls, {} tokens{cost}",

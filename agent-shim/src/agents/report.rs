@@ -48,6 +48,8 @@ pub fn progress(task: &AgentTask, seen: &Seen, start: Option<&Start>) -> Value {
             agent[key] = value.into();
         }
     }
+    // As in a result: it counts for an attempt that leaves none.
+    agent["usage"] = json!(used);
     let mut usage = json!({"tokens": used.input_tokens.saturating_add(used.output_tokens)});
     if let Some(usd) = used.usd_micros {
         usage["usd"] = dollars(usd).into();

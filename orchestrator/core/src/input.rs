@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::ids::{AttemptId, Entropy, Ms, RunId, WaitId};
 use crate::plan::{NoticeKind, RunPlan};
 use crate::state::{RunOutcome, StopReason};
-use crate::view::{Decision, Handed};
+use crate::view::{Decision, Handed, Spent};
 use serde_json::Value;
 
 /// An input with the time and the randomness of its arrival.
@@ -123,6 +123,8 @@ pub enum InputBody {
         attempt: AttemptId,
         /// What it said; `Err` where it could not be asked.
         verdict: Result<Verdict, Failure>,
+        /// What the attempt's agent had used when it last said so.
+        used: Spent,
     },
     /// A timer is due.
     TimerDue(Timer),

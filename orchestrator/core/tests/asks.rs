@@ -164,6 +164,60 @@ fn an_agent_that_ended_to_wait_goes_on_when_it_is_answered_and_no_retry_is_used_
     }
 }
 
+/// Running again after a park, its question answered in between.
+fn parked_and_answered(decision: Option<Decision>) -> Scene {
+    let mut scene = running();
+    scene.ask(1, HOUR);
+    scene.park();
+    match decision {
+        Some(decision) => drop(scene.decide(Q, decision)),
+        None => drop(scene.fire(&Timer::Step(Q))),
+    }
+    scene.launch(make::acked(true));
+    scene.post("started", "s2", Said::Started);
+    scene
+}
+
+#[test]
+fn what_was_answered_while_an_agent_was_away_answers_the_same_question_of_the_next_attempt_once() {
+    for (decision, outcome) in [(Decision::Approve, ApprovalOutcome::Approved), (Decision::Reject, ApprovalOutcome::Rejected)] {
+        let mut scene = parked_and_answered(Some(decision));
+        // How long it would have waited is no part of the question.
+        let asked = scene.ask(1, 60_000);
+        assert_eq!((make::outcome(&asked), how(&asked)), (CallbackOutcome::Accepted, Some(outcome)));
+        assert_eq!(told(&asked).expect("told").by, ["ann"], "and it says who decided");
+        assert_eq!((scene.world.count("ask_opened"), scene.world.count("ask_closed"), scene.world.count("approval_voted")), (2, 2, 1));
+        assert!(!scene.world.is_due(&Work::Timer(Timer::Step(Q + 1))) && !scene.world.step(Q + 1).is_open());
+        assert_eq!(how(&scene.ask(1, 60_000)), Some(outcome), "the same post again");
+        assert_eq!(how(&scene.ask(2, 60_000)), None, "one answer is for one question");
+        scene.decide(Q + 2, Decision::Approve);
+        assert_eq!(scene.result(0), CallbackOutcome::Accepted);
+        scene.advance();
+        assert_eq!(scene.run_state(), RunState::Succeeded);
+    }
+    let mut scene = parked_and_answered(Some(Decision::Approve));
+    let id = scene.id();
+    assert_eq!(how(&scene.ask_of(&id, 1, HOUR, "collect")), Some(ApprovalOutcome::Approved));
+    assert!(scene.world.is_due(&Work::Answer { attempt: id, seq: 1 }), "what was collected is told over SSH");
+    let mut scene = parked_and_answered(None);
+    assert_eq!(how(&scene.ask(1, HOUR)), None, "nobody's silence is an answer to the next one");
+}
+
+#[test]
+fn a_retry_asks_anew_for_what_an_earlier_attempt_was_told() {
+    let mut scene = Scene::job(2);
+    scene.launch(make::acked(true));
+    scene.post("started", "s", Said::Started);
+    scene.ask(1, HOUR);
+    scene.decide(Q, Decision::Approve);
+    let id = scene.id();
+    scene.fire(&Timer::Heartbeat(id));
+    scene.probed(Ok(Verdict::Gone));
+    scene.fire(&Timer::Retry(1));
+    scene.launch(make::acked(true));
+    assert_eq!(how(&scene.ask(1, HOUR)), None, "it may have been acted on already");
+}
+
 #[test]
 fn an_agent_that_says_it_waits_and_has_asked_nothing_has_failed() {
     let mut scene = Scene::job(1);

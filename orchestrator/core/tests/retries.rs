@@ -2,13 +2,15 @@
 
 mod support;
 
+use serde_json::json;
 use sortie_core::call::{CallSpec, JobSpec};
 use sortie_core::decide::Reply;
 use sortie_core::effect::{Timer, Work};
 use sortie_core::failure::FailureKind;
-use sortie_core::input::{InputBody, Operator, Said, Scope, Stopped, Verdict};
+use sortie_core::input::{InputBody, Operator, ResultSaid, Said, Scope, Stopped, Verdict};
 use sortie_core::limits;
 use sortie_core::state::{AttemptState, RunState, StopReason};
+use sortie_core::view::{Spent, StepKind};
 use support::flow::Line;
 use support::scene::{Scene, TIMEOUT_MS};
 use support::{make, of};
@@ -130,6 +132,27 @@ fn an_attempt_over_its_budget_is_ended_and_tried_again_where_that_is_wanted() {
     scene.world.deliver(&of(&id), silent, None).expect("decided");
     scene.gone();
     assert_eq!(scene.error(1), "silent");
+}
+
+#[test]
+fn what_a_lost_attempt_had_used_counts_until_its_result_says_better() {
+    let spent = |scene: &Scene| {
+        let StepKind::Job(job) = &scene.world.step(1).kind else { panic!("a job") };
+        job.spent
+    };
+    let used = Spent { usd_micros: 700, input_tokens: 50, output_tokens: 5 };
+    let mut scene = Scene::job_in(AttemptState::Suspect);
+    let first = scene.id();
+    scene.probed_having_used(Ok(Verdict::Alive), used);
+    assert!(spent(&scene).is_nothing(), "it goes on, and says so itself");
+    scene.probed_having_used(Ok(Verdict::Gone), used);
+    assert_eq!(spent(&scene), used);
+    // Its result comes after all.
+    let (digest, last) = ("d".repeat(64), Spent { usd_micros: 900, input_tokens: 60, output_tokens: 6 });
+    let said = ResultSaid { result: json!({ "agent": { "usage": last } }), ..make::result(0) };
+    let body = InputBody::Adopt { attempt: first.clone(), digest, said, operator: Operator::named("ann") };
+    assert_eq!(scene.world.deliver(&Scope::Adopt(first), body, None), Ok(Reply::Done));
+    assert_eq!(spent(&scene), last, "the whole of it, and nothing twice");
 }
 
 #[test]

@@ -9,6 +9,7 @@ use sortie_core::failure::Failure;
 use sortie_core::host::{CallbackMode, Host};
 use sortie_core::ids::AttemptId;
 use sortie_core::input::{InputBody, Scope, Stopped, Verdict};
+use sortie_core::view::Spent;
 use sortie_protocol::verb::{Refusal, Reply, Verb};
 use sortie_protocol::view::{AttemptView, Phase};
 use sortie_store::model::Claim;
@@ -37,7 +38,7 @@ impl Driver {
 
     /// Ask the host about an attempt that has not been heard of, and take what it has spooled.
     pub(super) async fn probe(&self, claim: &Claim, id: &AttemptId) -> Result<(), NotDone> {
-        let (_, _, attempt) = self.attempt(id).await?;
+        let (run, _, attempt) = self.attempt(id).await?;
         let verdict = match self.host_of(&attempt).await? {
             Err(error) => Err(Failure::new(error.kind, error.message)),
             Ok(host) => match self.collect(&host, id, 0).await {
@@ -45,7 +46,9 @@ impl Driver {
                 Err(error) => Err(Failure::new(error.kind, error.message)),
             },
         };
-        let body = InputBody::Probed { attempt: id.clone(), verdict };
+        // Looked up after the host was asked: what it said last is in there.
+        let used = self.parts().store.progress(&run).await?.get(id).map(Spent::of).unwrap_or_default();
+        let body = InputBody::Probed { attempt: id.clone(), verdict, used };
         self.deliver_for(Scope::Attempt { attempt: id.clone(), callback: None }, body, Some(claim.clone()), None).await?;
         Ok(())
     }

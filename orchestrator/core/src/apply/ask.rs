@@ -5,7 +5,8 @@ use crate::event::{Event, EventBody};
 use crate::ids::Ms;
 use crate::limits;
 use crate::state::IllegalTransition;
-use crate::view::{Asked, Step, StepKind, View};
+use crate::value::ApprovalOutcome;
+use crate::view::{Asked, Given, Step, StepKind, View};
 
 pub(super) fn on_ask(view: &mut View, event: &Event) -> Result<(), IllegalTransition> {
     match &event.body {
@@ -19,8 +20,11 @@ pub(super) fn on_ask(view: &mut View, event: &Event) -> Result<(), IllegalTransi
             job.asking.push(*call);
             job.asking_since.get_or_insert(event.at);
             job.asked += 1;
+            let digest = ask.digest();
+            let place = job.answers.iter().position(|given| given.digest == digest);
+            let given = place.map(|place| job.answers.remove(place).answer);
             let spec = ask.approval();
-            let asked = Asked { call: *of, attempt: attempt.clone(), seq: *ask_seq, answer: None };
+            let asked = Asked { call: *of, attempt: attempt.clone(), seq: *ask_seq, digest, given, answer: None };
             let mut approval = kind::approval(event, &spec, id.clone());
             approval.ask = Some(asked);
             let row = Step {
@@ -41,9 +45,14 @@ pub(super) fn on_ask(view: &mut View, event: &Event) -> Result<(), IllegalTransi
         EventBody::AskClosed { call, of, answer, .. } => {
             let row = view.steps.get_mut(call).filter(|step| step.is_open()).ok_or(MISSING)?;
             row.completed_seq = Some(event.seq);
-            match &mut row.kind {
-                StepKind::Approval(approval) => approval.ask.as_mut().ok_or(MISSING)?.answer = Some(answer.clone()),
-                _ => return Err(MISSING),
+            let StepKind::Approval(approval) = &mut row.kind else { return Err(MISSING) };
+            let asked = approval.ask.as_mut().ok_or(MISSING)?;
+            asked.answer = Some(answer.clone());
+            let given = Given { digest: asked.digest.clone(), answer: answer.clone() };
+            let job = job_mut(view, *of)?;
+            // Whoever was told has acted on it, and asks anew for whatever it does again. Who has ended to wait has not.
+            if job.parked && !given.digest.is_empty() && matches!(answer.answered, ApprovalOutcome::Approved | ApprovalOutcome::Rejected) {
+                job.answers.push(given);
             }
             closed(view, *call, *of, event.at)
         }

@@ -7,7 +7,6 @@ use crate::failure::{Failure, FailureKind};
 use crate::ids::AttemptId;
 use crate::state::{AttemptState, IllegalTransition};
 use crate::view::{Attempt, Spent, View};
-use serde_json::Value;
 
 pub(super) fn on_attempt(view: &mut View, event: &Event) -> Result<(), IllegalTransition> {
     if let EventBody::AttemptScheduled { attempt, call, number, fence } = &event.body {
@@ -45,7 +44,7 @@ pub(super) fn on_attempt(view: &mut View, event: &Event) -> Result<(), IllegalTr
             row.state = row.state.to(result_state(failure.as_ref()))?;
             row.result_digest = Some(digest.clone());
             let (call, fence) = (row.call, row.fence);
-            spent(view, call, fence, result);
+            settle(view, attempt, call, fence, Spent::of(result));
             if *parked {
                 let job = job_mut(view, call)?;
                 job.parked = true;
@@ -65,9 +64,20 @@ pub(super) fn on_attempt(view: &mut View, event: &Event) -> Result<(), IllegalTr
             }
             row.result_digest = Some(digest.clone());
             let (call, fence) = (row.call, row.fence);
-            spent(view, call, fence, result);
+            settle(view, attempt, call, fence, Spent::of(result));
         }
-        EventBody::AttemptFailed { attempt, failure } => move_to(row_mut(view, attempt)?, end_state(failure))?,
+        EventBody::AttemptFailed { attempt, failure, used } => {
+            let row = row_mut(view, attempt)?;
+            move_to(row, end_state(failure))?;
+            let (call, fence) = (row.call, row.fence);
+            settle(view, attempt, call, fence, *used);
+            if !used.is_nothing()
+                && let Ok(job) = job_mut(view, call)
+                && fence > job.base_fence
+            {
+                job.unsettled.insert(attempt.clone(), *used);
+            }
+        }
         EventBody::AttemptStopping { attempt, reason } => {
             let row = row_mut(view, attempt)?;
             row.state = row.state.to(AttemptState::Stopping)?;
@@ -89,12 +99,13 @@ pub(super) fn on_attempt(view: &mut View, event: &Event) -> Result<(), IllegalTr
     Ok(())
 }
 
-/// What an attempt of the step's present life has used counts for all of that life.
-fn spent(view: &mut View, call: u32, fence: u64, result: &Value) {
+/// What an attempt of the step's present life has used counts for all of that life. What was known of it before is in there.
+fn settle(view: &mut View, id: &AttemptId, call: u32, fence: u64, used: Spent) {
     if let Ok(job) = job_mut(view, call)
         && fence > job.base_fence
     {
-        job.spent = job.spent.plus(Spent::of_result(result));
+        let before = job.unsettled.remove(id).unwrap_or_default();
+        job.spent = job.spent.less(before).plus(used);
     }
 }
 

@@ -8,6 +8,7 @@ use crate::ids::{Ms, RunId, WaitId};
 use crate::limits;
 use crate::state::IllegalTransition;
 use crate::view::{ApprovalStep, Escalating, JobLimits, JobStep, RunHead, Spent, StepKind, Tries};
+use std::collections::BTreeMap;
 
 /// The state of a step that this event schedules.
 pub(super) fn opened(
@@ -44,7 +45,9 @@ pub(super) fn reopened(kind: &mut StepKind, run: &RunHead, event: &Event, call: 
             job.asking_since = None;
             job.asked = 0;
             job.parked = false;
+            job.answers.clear();
             job.spent = Spent::default();
+            job.unsettled.clear();
             job.cloned = false;
         }
         StepKind::Http(of) | StepKind::Artifact(of) => *of = tries(event, of.retry.clone()),
@@ -81,7 +84,9 @@ fn job(run: &RunHead, event: &Event, spec: &JobSpec) -> JobStep {
         asking_since: None,
         asked: 0,
         parked: false,
+        answers: Vec::new(),
         spent: Spent::default(),
+        unsettled: BTreeMap::new(),
         cloned: false,
         budget: spec.budget.clone(),
         limits: JobLimits {

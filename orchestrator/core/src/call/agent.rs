@@ -3,6 +3,7 @@
 use super::people::ApprovalSpec;
 use crate::limits;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 /// What a coding agent is to do, beside what every job has. The command of such a job is empty, but for `command` agents.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -120,6 +121,13 @@ pub struct AskSpec {
 }
 
 impl AskSpec {
+    /// SHA-256 of what is asked of whom, hex: the same question has the same one, however long its answer is waited for.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        let asked = serde_json::json!([self.title, self.message, self.approvers, self.tool]);
+        data_encoding::HEXLOWER.encode(&Sha256::digest(asked.to_string()))
+    }
+
     /// The approval that it becomes: one person of those who may answer decides.
     #[must_use]
     pub fn approval(&self) -> ApprovalSpec {

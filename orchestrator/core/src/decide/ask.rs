@@ -2,6 +2,7 @@
 //!
 //! While one is open the job's time stands still. A question is withdrawn when its attempt is over, for whatever reason but one: an
 //! agent that has ended because it waits (`parked`) is gone on with, in a new attempt, as soon as the last of its questions is answered.
+//! Where that asks the same again, it has its answer: nobody had acted on it. A retry asks anew.
 
 use super::draft::Draft;
 use super::{CallbackOutcome, Refusal, Reply, approval};
@@ -42,10 +43,31 @@ pub(super) fn asked(draft: &mut Draft, id: &AttemptId, facts: &CallbackFacts, se
         deadline_at,
         id: WaitId::of_ask(id, seq),
     })?;
-    draft.put(Work::Timer(Timer::Step(call)), deadline_at);
     draft.remember(id.as_str(), facts.id.clone(), &facts.digest, CallbackOutcome::Accepted, false);
     draft.answer(CallbackOutcome::Accepted, None);
+    if let Some(answer) = draft.step(call)?.ask().and_then(|ask| ask.given.clone()) {
+        return given(draft, id, facts, (call, of, seq), answer);
+    }
+    draft.put(Work::Timer(Timer::Step(call)), deadline_at);
     approval::ask(draft, call)
+}
+
+/// People have answered the same question when the attempt before had ended to wait for it: nobody is asked twice.
+fn given(
+    draft: &mut Draft,
+    id: &AttemptId,
+    facts: &CallbackFacts,
+    (call, of, seq): (u32, u32, u64),
+    found: AskAnswer,
+) -> Result<(), Refusal> {
+    draft.emit(EventBody::AskClosed { call, of, attempt: id.clone(), answer: found.clone() })?;
+    if facts.via != "callback" {
+        draft.put(Work::Answer { attempt: id.clone(), seq }, draft.now);
+    }
+    if let Reply::Callback { answer, .. } = &mut draft.reply {
+        *answer = Some(found);
+    }
+    Ok(())
 }
 
 fn name(job: &str, number: u32) -> String {

@@ -17,7 +17,7 @@ use crate::ids::{AttemptId, WaitId};
 use crate::input::{CallbackFacts, ResultSaid, Said};
 use crate::state::AttemptState;
 use crate::value;
-use crate::view::{PriorCallback, StepKind};
+use crate::view::{PriorCallback, Spent, StepKind};
 use serde_json::Value;
 
 /// A verified callback about an attempt.
@@ -96,7 +96,7 @@ fn invalid(draft: &mut Draft, id: &AttemptId, facts: &CallbackFacts, message: &s
     acknowledge(draft, id, facts);
     if open {
         let failure = Failure::new(FailureKind::Rejected, message);
-        draft.emit(EventBody::AttemptFailed { attempt: id.clone(), failure: failure.clone() })?;
+        draft.emit(EventBody::AttemptFailed { attempt: id.clone(), failure: failure.clone(), used: Spent::default() })?;
         draft.quiet(id);
         draft.withdraw(id)?;
         draft.after_failure(id, None, &failure, None)?;

@@ -10,7 +10,7 @@ use crate::input::{Stopped, Verdict};
 use crate::limits;
 use crate::retry;
 use crate::state::{AttemptState, StopReason};
-use crate::view::RunHead;
+use crate::view::{RunHead, Spent};
 
 /// What came of an attempt to stop a job. It is asked again until the host says that nothing is left.
 pub(super) fn stop_ended(draft: &mut Draft, id: &AttemptId, outcome: &Result<Stopped, Failure>) -> Result<(), Refusal> {
@@ -54,7 +54,7 @@ pub(super) fn stopped(draft: &mut Draft, id: &AttemptId, evidence: &str) -> Resu
 }
 
 /// What a host says about an attempt that has not been heard of.
-pub(super) fn probed(draft: &mut Draft, id: &AttemptId, verdict: &Result<Verdict, Failure>) -> Result<(), Refusal> {
+pub(super) fn probed(draft: &mut Draft, id: &AttemptId, verdict: &Result<Verdict, Failure>, used: Spent) -> Result<(), Refusal> {
     if draft.attempt(id)?.state != AttemptState::Suspect {
         draft.reply = Reply::Nothing;
         return Ok(());
@@ -69,7 +69,7 @@ pub(super) fn probed(draft: &mut Draft, id: &AttemptId, verdict: &Result<Verdict
         Ok(Verdict::Sealed) => lost(FailureKind::Lost, "the attempt was sealed on the host"),
         Ok(Verdict::Interrupted) => lost(FailureKind::Interrupted, "the machine was started anew while the job ran"),
     };
-    draft.emit(EventBody::AttemptFailed { attempt: id.clone(), failure: failure.clone() })?;
+    draft.emit(EventBody::AttemptFailed { attempt: id.clone(), failure: failure.clone(), used })?;
     draft.quiet(id);
     draft.withdraw(id)?;
     draft.after_failure(id, None, &failure, None)

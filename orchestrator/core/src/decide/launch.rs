@@ -9,7 +9,7 @@ use crate::ids::{AttemptId, Ms};
 use crate::input::LaunchOutcome;
 use crate::retry;
 use crate::state::{AttemptState, StopReason};
-use crate::view::Handed;
+use crate::view::{Handed, Spent};
 
 /// Intent before effect: what the attempt is handed is on disk before SSH is opened. A repeat gets the same again.
 ///
@@ -121,7 +121,7 @@ fn still_unknown(draft: &mut Draft, id: &AttemptId, outcome: &LaunchOutcome) -> 
 }
 
 fn failed(draft: &mut Draft, id: &AttemptId, failure: &Failure) -> Result<(), Refusal> {
-    draft.emit(EventBody::AttemptFailed { attempt: id.clone(), failure: failure.clone() })?;
+    draft.emit(EventBody::AttemptFailed { attempt: id.clone(), failure: failure.clone(), used: Spent::default() })?;
     draft.quiet(id);
     draft.after_failure(id, None, failure, None)
 }

@@ -184,7 +184,7 @@ pub fn decide(view: View, input: &Input) -> Result<Decided, Refusal> {
         InputBody::AttemptCallback { attempt, callback, said } => callback::attempt(&mut draft, attempt, callback, said)?,
         InputBody::WaitCallback { wait, digest, answer } => callback::wait(&mut draft, wait, digest, answer)?,
         InputBody::StopEnded { attempt, outcome } => host::stop_ended(&mut draft, attempt, outcome)?,
-        InputBody::Probed { attempt, verdict } => host::probed(&mut draft, attempt, verdict)?,
+        InputBody::Probed { attempt, verdict, used } => host::probed(&mut draft, attempt, verdict, *used)?,
         InputBody::TimerDue(timer) => timer::due(&mut draft, timer)?,
         InputBody::Cancel(operator) => cancel::cancel(&mut draft, operator)?,
         InputBody::Terminate(operator) => cancel::terminate(&mut draft, operator)?,

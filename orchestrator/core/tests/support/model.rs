@@ -266,7 +266,11 @@ impl Model {
         if verdict == Ok(Verdict::HasResult) {
             self.post_result(id, "collect");
         }
-        self.pending.push(Pending { claim, scope: of(id), body: InputBody::Probed { attempt: id.clone(), verdict } });
+        self.pending.push(Pending {
+            claim,
+            scope: of(id),
+            body: InputBody::Probed { attempt: id.clone(), verdict, used: sortie_core::view::Spent::default() },
+        });
     }
 
     /// Something happens on the machine, or its shim posts.

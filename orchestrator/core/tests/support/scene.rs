@@ -11,7 +11,7 @@ use sortie_core::ids::AttemptId;
 use sortie_core::input::{InputBody, LaunchOutcome, Operator, Said, Scope, Stopped, Verdict, Vote};
 use sortie_core::plan::RunPlan;
 use sortie_core::state::{AttemptState, RunState};
-use sortie_core::view::{Decision, StepKind};
+use sortie_core::view::{Decision, Spent, StepKind};
 
 /// The run's deadline in these tests, in milliseconds: an hour.
 pub const DEADLINE_MS: u64 = 3_600_000;
@@ -176,9 +176,14 @@ impl Scene {
     }
 
     pub fn probed(&mut self, verdict: Result<Verdict, sortie_core::failure::Failure>) {
+        self.probed_having_used(verdict, Spent::default());
+    }
+
+    /// As [`Scene::probed`], with what its agent had last said it has used.
+    pub fn probed_having_used(&mut self, verdict: Result<Verdict, sortie_core::failure::Failure>, used: Spent) {
         let id = self.id();
         let claim = self.claim(&Work::Probe(id.clone()));
-        self.world.deliver(&of(&id), InputBody::Probed { attempt: id, verdict }, Some(&claim)).expect("answered");
+        self.world.deliver(&of(&id), InputBody::Probed { attempt: id, verdict, used }, Some(&claim)).expect("answered");
     }
 
     pub fn stop(&mut self, outcome: Result<Stopped, sortie_core::failure::Failure>) {

@@ -11,7 +11,7 @@ use sortie_core::failure::FailureKind;
 use sortie_core::ids::AttemptId;
 use sortie_core::input::{CallbackFacts, ChildAnswer, InputBody, LaunchOutcome, ResultSaid, Said, Stopped, TryOutcome, Verdict, Vote};
 use sortie_core::state::RunOutcome;
-use sortie_core::view::{Decision, Handed, Step, StepKind};
+use sortie_core::view::{Decision, Handed, Spent, Step, StepKind};
 
 /// Failures of a job that come before it runs.
 const BEFORE_START: [FailureKind; 6] = [
@@ -37,7 +37,10 @@ impl World<'_> {
                 self.of_attempt(&attempt, InputBody::StopEnded { attempt: attempt.clone(), outcome })
             }
             // A job that no stub has ended yet lives.
-            Work::Probe(attempt) => self.of_attempt(&attempt, InputBody::Probed { attempt: attempt.clone(), verdict: Ok(Verdict::Alive) }),
+            Work::Probe(attempt) => {
+                let body = InputBody::Probed { attempt: attempt.clone(), verdict: Ok(Verdict::Alive), used: Spent::default() };
+                self.of_attempt(&attempt, body)
+            }
             Work::Timer(timer) => {
                 let call = match &timer {
                     Timer::Step(call) | Timer::Retry(call) | Timer::Remind(call) | Timer::Escalate(call) => Some(*call),

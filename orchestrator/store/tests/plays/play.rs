@@ -15,7 +15,7 @@ use sortie_core::input::{
 };
 use sortie_core::plan::RunPlan;
 use sortie_core::state::AttemptState;
-use sortie_core::view::{Decision, Handed, StepKind, View};
+use sortie_core::view::{Decision, Handed, Spent, StepKind, View};
 use sortie_store::StoreError;
 use sortie_store::model::{Claim, Delivered};
 use std::collections::BTreeMap;
@@ -277,7 +277,7 @@ impl<'a> Play<'a> {
             }
             _ => Err(failure(FailureKind::Unreachable)),
         };
-        self.deliver(of(&id), InputBody::Probed { attempt: id.clone(), verdict }, Some(claim)).await.unwrap();
+        self.deliver(of(&id), InputBody::Probed { attempt: id.clone(), verdict, used: Spent::default() }, Some(claim)).await.unwrap();
     }
 
     async fn try_one(&mut self, claim: Claim, call: u32) {

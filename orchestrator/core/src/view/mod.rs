@@ -3,12 +3,15 @@
 //! A [`View`] may hold all of a run or only the rows that an input names ([`crate::input::Scope`]): a decision about
 //! one callback looks at three rows, whatever the length of the history. Folding the whole journal gives the same rows.
 
+mod people;
+
+pub use people::{ApprovalStep, AskAnswer, Asked, CastVote, Decision, Escalating, Given};
+
 use crate::call::{Budget, OnCancel, RetryPolicy};
 use crate::failure::Failure;
 use crate::ids::{AttemptId, Ms, RunId, WaitId};
 use crate::plan::RunPlan;
 use crate::state::{AttemptState, RunOutcome, RunState, StopReason};
-use crate::value::ApprovalOutcome;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -246,117 +249,6 @@ pub struct Tries {
     pub under_way: bool,
 }
 
-/// An approval's own state.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ApprovalStep {
-    /// Its id, which signed links name.
-    pub id: WaitId,
-    /// Number of the event that last changed what is asked of whom. A decision names the one it saw.
-    pub revision: u64,
-    /// Roles that may decide; every operator where empty.
-    pub approvers: Vec<String>,
-    /// How many different people have to approve.
-    pub quorum: u32,
-    /// Whether a decision needs a comment.
-    pub comment_required: bool,
-    /// Between two reminders, in milliseconds.
-    pub remind_ms: Option<u64>,
-    /// Reminders so far.
-    pub reminded: u32,
-    /// When the next reminder is due.
-    pub remind_at: Option<Ms>,
-    /// Whom to ask, too, and when; until that was done.
-    pub escalate: Option<Escalating>,
-    /// Connection through which people are told, where it names one.
-    pub notify: Option<String>,
-    /// What was decided so far, oldest first.
-    pub votes: Vec<CastVote>,
-    /// The job that asks, where no flow does.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ask: Option<Asked>,
-}
-
-/// A question of a job.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Asked {
-    /// Call number of the job.
-    pub call: u32,
-    /// The attempt that asks.
-    pub attempt: AttemptId,
-    /// Number of the question in the attempt's event log.
-    pub seq: u64,
-    /// Its answer.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub answer: Option<AskAnswer>,
-}
-
-/// The answer to a question of a job.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AskAnswer {
-    /// How it ended.
-    pub answered: ApprovalOutcome,
-    /// Who has decided, where somebody did.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub by: Vec<String>,
-    /// What the last of them said.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub comment: Option<String>,
-}
-
-impl AskAnswer {
-    /// Nobody waits for it any more.
-    #[must_use]
-    pub fn withdrawn(why: &str) -> Self {
-        Self { answered: ApprovalOutcome::Cancelled, by: Vec::new(), comment: Some(why.to_owned()) }
-    }
-}
-
-/// More people who are to be asked.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Escalating {
-    /// After so many milliseconds from when the step was opened.
-    pub after_ms: u64,
-    /// When.
-    pub at: Ms,
-    /// Roles that may decide from then on, too.
-    pub to: Vec<String>,
-}
-
-/// One decision of a person.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CastVote {
-    /// Who.
-    pub actor: String,
-    /// What.
-    pub decision: Decision,
-    /// Why, as they said.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub comment: Option<String>,
-    /// When.
-    pub at: Ms,
-}
-
-/// What a person decides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Decision {
-    /// Go ahead.
-    Approve,
-    /// Do not.
-    Reject,
-}
-
-impl Decision {
-    /// As in JSON.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Approve => "approve",
-            Self::Reject => "reject",
-        }
-    }
-}
-
 /// A job's own state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct JobStep {
@@ -392,9 +284,15 @@ pub struct JobStep {
     /// Whether the newest attempt ended while its question was open: the next one is due when that is answered.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub parked: bool,
-    /// What the attempts of this life of the step have used, as their results say.
+    /// What people answered while nobody was there to be told: the answers to the same questions, when the next attempt asks them again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<Given>,
+    /// What the attempts of this life of the step have used, as their results say; one without a result, as it last said.
     #[serde(default, skip_serializing_if = "Spent::is_nothing")]
     pub spent: Spent,
+    /// What of that was used by attempts without a result: taken back where one comes after all.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unsettled: BTreeMap<AttemptId, Spent>,
     /// Whether two machines have said that they run the newest attempt.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cloned: bool,
@@ -430,10 +328,10 @@ impl Spent {
         *self == Self::default()
     }
 
-    /// What a job's result says that its agent has used; nothing where it says nothing.
+    /// What a job's result, or its progress, says that its agent has used; nothing where it says nothing.
     #[must_use]
-    pub fn of_result(result: &serde_json::Value) -> Self {
-        let said = |field: &str| result.pointer("/agent/usage").and_then(|usage| usage.get(field)).and_then(serde_json::Value::as_u64);
+    pub fn of(said: &serde_json::Value) -> Self {
+        let said = |field: &str| said.pointer("/agent/usage").and_then(|usage| usage.get(field)).and_then(serde_json::Value::as_u64);
         let number = |field: &str| said(field).unwrap_or(0);
         Self { usd_micros: number("usd_micros"), input_tokens: number("input_tokens"), output_tokens: number("output_tokens") }
     }
@@ -445,6 +343,16 @@ impl Spent {
             usd_micros: self.usd_micros.saturating_add(other.usd_micros),
             input_tokens: self.input_tokens.saturating_add(other.input_tokens),
             output_tokens: self.output_tokens.saturating_add(other.output_tokens),
+        }
+    }
+
+    /// This without the other.
+    #[must_use]
+    pub const fn less(self, other: Self) -> Self {
+        Self {
+            usd_micros: self.usd_micros.saturating_sub(other.usd_micros),
+            input_tokens: self.input_tokens.saturating_sub(other.input_tokens),
+            output_tokens: self.output_tokens.saturating_sub(other.output_tokens),
         }
     }
 
