@@ -73,6 +73,8 @@ pub const HEARD_MS: u64 = 120_000;
 pub const COLLECT_PAGES: usize = 64;
 /// How long all files of a job may take to be fetched, in milliseconds: as long as they may take to be uploaded.
 pub const FETCH_MS: u64 = sortie_protocol::limits::UPLOAD_MS;
+/// How long one round may spend on fetching the checkpoint of one running job, in milliseconds: less than the patience of the others.
+pub const CHECKPOINT_FETCH_MS: u64 = 3_000;
 /// Between two comparisons of what a host holds with what is known, in milliseconds; spread between half of it and the whole.
 pub const RECONCILE_EVERY_MS: u64 = 300_000;
 /// Between two looks for hosts whose comparison is due, in milliseconds.

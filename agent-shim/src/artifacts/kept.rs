@@ -4,12 +4,12 @@
 
 use super::saved::Saved;
 use crate::attempt::Attempt;
-use crate::{below, files, workspace};
+use crate::{below, checkpoint, files, workspace};
 use ring::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
-use sortie_protocol::artifact::{Kept, RESULT_SLOT};
+use sortie_protocol::artifact::{Kept, RESULT_SLOT, checkpoint_number};
 use sortie_protocol::bytes::to_hex;
-use sortie_protocol::limits::{ARTIFACT_BYTES, RESULT_DOCUMENT_BYTES};
+use sortie_protocol::limits::{ARTIFACT_BYTES, CHECKPOINT_BYTES, RESULT_DOCUMENT_BYTES};
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _};
@@ -56,7 +56,9 @@ pub fn open(attempt: &Attempt, slot: &str) -> io::Result<(File, Kept)> {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("larger than {limit} bytes")));
     }
     let stamp = (meta.ino(), meta.len(), meta.mtime(), meta.mtime_nsec());
-    let note = attempt.file("kept").join(format!("{slot}.json"));
+    // One note for all checkpoints: there are many, and one at a time is asked for.
+    let name = if checkpoint_number(slot).is_some() { "checkpoint" } else { slot };
+    let note = attempt.file("kept").join(format!("{name}.json"));
     if let Some(known) = files::read_json::<Note>(&note).filter(|note| note.stamp == stamp) {
         return Ok((file, known.kept));
     }
@@ -69,6 +71,9 @@ pub fn open(attempt: &Attempt, slot: &str) -> io::Result<(File, Kept)> {
 fn find(attempt: &Attempt, slot: &str) -> io::Result<(File, u64)> {
     if slot == RESULT_SLOT {
         return Ok((plain(files::open_plain(&attempt.reported("document.json"))?)?, RESULT_DOCUMENT_BYTES));
+    }
+    if let Some(number) = checkpoint_number(slot) {
+        return Ok((checkpoint::bundle(attempt, number)?, CHECKPOINT_BYTES));
     }
     if let Some(saved) = Saved::read(attempt).at(slot) {
         return Ok((plain(files::open_plain(&saved.path(attempt))?)?, ARTIFACT_BYTES));

@@ -28,10 +28,15 @@ use crate::attempt::Attempt;
 use crate::files;
 use git::Git;
 use sortie_protocol::agent::AgentCheckpoint;
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Name of the file with the last checkpoint of an attempt, below its agent's directory.
 pub const RECORD: &str = "checkpoint.json";
+
+/// Name of the bundle in [`area`]; each one takes the place of the one before at once.
+const BUNDLE: &str = "bundle";
 
 /// The last one of an attempt.
 pub fn last(attempt: &Attempt) -> Option<AgentCheckpoint> {
@@ -42,8 +47,19 @@ pub fn last(attempt: &Attempt) -> Option<AgentCheckpoint> {
     files::read_json::<Record>(&agents::dir(attempt).join(RECORD)).map(|record| record.agent)
 }
 
+/// The bundle of the last one, where that has this number: for a server that the machine cannot upload to.
+///
+/// # Errors
+/// Another one is the last, or its bundle cannot be read.
+pub fn bundle(attempt: &Attempt, number: u32) -> io::Result<File> {
+    if last(attempt).is_none_or(|last| last.number != number) {
+        return Err(io::Error::new(io::ErrorKind::NotFound, format!("checkpoint {number} is not the last one")));
+    }
+    ship::open(attempt, &agents::dir(attempt).join("kept").join(BUNDLE))
+}
+
 /// Where our repository and bundle of an attempt are, made for whoever runs git.
-pub fn area(attempt: &Attempt) -> std::io::Result<PathBuf> {
+pub fn area(attempt: &Attempt) -> io::Result<PathBuf> {
     let area = agents::dir(attempt).join("kept");
     std::fs::create_dir_all(&area)?;
     attempt.user().map_or(Ok(()), |user| user.own(&area))?;

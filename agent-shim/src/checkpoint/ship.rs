@@ -8,20 +8,30 @@ use sortie_protocol::artifact::{CHECKPOINT_NAME, Kept, checkpoint_slot};
 use sortie_protocol::limits::CHECKPOINT_BYTES;
 use sortie_protocol::spec::Credentials;
 use std::fs::File;
+use std::io;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
+
+/// Open a bundle: whoever made it ran as the job's user, so it may be anything.
+///
+/// # Errors
+/// It is not there, or no file of the job's.
+pub fn open(attempt: &Attempt, bundle: &Path) -> io::Result<File> {
+    let file = files::open_plain(bundle)?;
+    let user = attempt.user().map(|user| user.uid);
+    let meta = file.metadata()?;
+    if meta.is_file() && user.is_none_or(|uid| meta.uid() == uid) {
+        return Ok(file);
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidInput, "the bundle is no file of the job's"))
+}
 
 /// Upload a bundle.
 ///
 /// # Errors
 /// Why the server does not have it.
 pub fn upload(attempt: &Attempt, number: u32, bundle: &Path, until: u64) -> Result<Kept, String> {
-    let file = files::open_plain(bundle).map_err(|error| error.to_string())?;
-    let user = attempt.user().map(|user| user.uid);
-    let own = |meta: &std::fs::Metadata| meta.is_file() && user.is_none_or(|uid| meta.uid() == uid);
-    if !file.metadata().is_ok_and(|meta| own(&meta)) {
-        return Err("the bundle is no file of the job's".to_owned());
-    }
+    let file = open(attempt, bundle).map_err(|error| error.to_string())?;
     artifacts::upload_until(
         attempt,
         &checkpoint_slot(number),

@@ -113,7 +113,7 @@ pub fn make(what: &What<'_>) -> Result<Made, String> {
     ours.run(["update-ref", &reference, &commit])?;
     ours.run(["update-ref", &beside, &session])?;
     forget_older(&ours, what);
-    let bundle = what.area.join("bundle");
+    let bundle = what.area.join(super::BUNDLE);
     let mut words: Vec<OsString> = ["bundle", "create", "-q"].map(OsString::from).into();
     words.push(bundle.clone().into());
     words.extend([reference.clone(), beside].map(OsString::from));

@@ -4,7 +4,7 @@ use super::copy::Copy;
 use super::wire::{Code, Reply, Request, line};
 use crate::clock;
 use crate::limits::{DOOR_LINE_BYTES, DOOR_READ_BYTES, DOOR_REQUEST_MS};
-use sortie_protocol::VERSION;
+use sortie_protocol::version;
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 
@@ -106,9 +106,13 @@ impl Connection {
     fn parse(&mut self) -> Read {
         let State::Reading(buffer) = std::mem::replace(&mut self.state, State::Done) else { return Read::Nothing };
         let text = buffer.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        // Before the whole of it: a newer version may have verbs that this one cannot read.
+        if let Err(mismatch) = version::check(text) {
+            self.refuse(Code::Usage, &format!("this supervisor: {mismatch}"));
+            return Read::Nothing;
+        }
         match serde_json::from_slice::<Request>(text) {
-            Ok(request) if request.v == VERSION => return Read::Request(request),
-            Ok(request) => self.refuse(Code::Usage, &format!("this supervisor speaks version {VERSION}, not {}", request.v)),
+            Ok(request) => return Read::Request(request),
             Err(error) => self.refuse(Code::Usage, &format!("the request cannot be read: {error}")),
         }
         Read::Nothing

@@ -21,4 +21,4 @@ pub use client::{Client, Failure, Patience};
 pub use commands::{ASK_DEFAULT_MS, absolute};
 pub use options::{Options, duration_ms};
 pub use server::Door;
-pub use socket::environment;
+pub use socket::{environment, program};

@@ -48,6 +48,11 @@ fn command(attempt: &Attempt, program: &Path) -> io::Result<(PathBuf, PathBuf)> 
     Ok((dir, command))
 }
 
+/// The shim that the commands of an attempt's job are links to; none where the job has a copy of its own.
+pub fn program(attempt: &Attempt) -> Option<PathBuf> {
+    std::fs::read_link(attempt.file("bin").join(NAME)).ok()
+}
+
 /// What a job finds in its environment: the socket, this program, and `PATH` with this program at its end.
 pub fn environment(attempt: &Attempt, job_path: Option<OsString>) -> Vec<(&'static str, OsString)> {
     let mut found = vec![(SOCKET, path(attempt).into_os_string())];

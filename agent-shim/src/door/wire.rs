@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use sortie_protocol::artifact::Kept;
 use sortie_protocol::ask::{Ask, AskAnswer};
 
-/// A request.
+/// A request. Which versions are read, says [`sortie_protocol::version`]: the command may be of another build than the supervisor.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Request {
     /// [`sortie_protocol::VERSION`].

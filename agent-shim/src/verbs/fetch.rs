@@ -1,9 +1,11 @@
-//! `fetch`: a range of a file that a finished attempt keeps, for a server that the VM cannot upload to.
+//! `fetch`: a range of a file that a finished attempt keeps, or of the last checkpoint of a running one, for a server that the VM cannot
+//! upload to.
 
 use super::{Fault, succeed};
 use crate::artifacts::kept;
 use crate::attempt::Attempt;
 use crate::view::view;
+use sortie_protocol::artifact::checkpoint_number;
 use sortie_protocol::bytes::Bytes;
 use sortie_protocol::limits::LOG_CHUNK_BYTES;
 use sortie_protocol::verb::{Refusal, Reply};
@@ -14,7 +16,8 @@ use std::os::unix::fs::FileExt as _;
 /// Read it.
 pub fn run(attempt: &Attempt, slot: &str, offset: u64, limit: u64) -> Result<Reply, Fault> {
     succeed(attempt);
-    if !matches!(view(attempt).phase, Phase::Finished | Phase::Acked) {
+    // A checkpoint never changes, it is replaced as a whole; and it is of use while the job runs.
+    if checkpoint_number(slot).is_none() && !matches!(view(attempt).phase, Phase::Finished | Phase::Acked) {
         return Err(Fault::usage("the attempt is not over: its files may still change"));
     }
     let (file, kept) = kept::open(attempt, slot).map_err(|error| match error.kind() {

@@ -8,13 +8,14 @@ use crate::contain::user;
 use crate::limits::STALE_TEMP_MS;
 use crate::root::{AttemptId, Root};
 use crate::tree;
-use crate::{clock, files, workspace};
+use crate::{clock, door, files, workspace};
 use rustix::process::Signal;
 use sortie_protocol::verb::Reply;
+use std::collections::HashSet;
 use std::fs::DirEntry;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Sweep. Only entries right below `jobs` and `bin` with names of ours, and never through a symlink.
 pub fn run(root: &Root, older_than_ms: u64) -> Result<Reply, Fault> {
@@ -37,7 +38,7 @@ pub fn run(root: &Root, older_than_ms: u64) -> Result<Reply, Fault> {
             _ => kept += 1,
         }
     }
-    sweep_shims(&root.bin(), older_than_ms);
+    sweep_shims(root, older_than_ms);
     Ok(Reply::Swept { removed, kept, orphans: sweep_orphans(root) })
 }
 
@@ -92,16 +93,26 @@ fn sweep_temp(entry: &DirEntry) {
     }
 }
 
-/// A running shim keeps its file until it exits; the next session brings its own again.
-fn sweep_shims(bin: &Path, older_than_ms: u64) {
-    let own = std::env::current_exe().ok();
-    for entry in std::fs::read_dir(bin).into_iter().flatten().flatten() {
+/// Shims of other versions, but for those that something still runs of, or that the commands of a job lead to.
+fn sweep_shims(root: &Root, older_than_ms: u64) {
+    let used = used_shims(root);
+    for entry in std::fs::read_dir(root.bin()).into_iter().flatten().flatten() {
         let named = entry.file_name().to_str().is_some_and(|name| name.starts_with("sortie-shim-"));
         let old = age_ms(&entry.path()).is_some_and(|age| age >= older_than_ms.min(i64::MAX as u64) as i64);
-        if named && old && entry.file_type().is_ok_and(|kind| kind.is_file()) && own.as_deref() != Some(&entry.path()) {
+        if named && old && entry.file_type().is_ok_and(|kind| kind.is_file()) && !used.contains(&entry.path()) {
             let _ = std::fs::remove_file(entry.path());
         }
     }
+}
+
+/// Programs of all processes of this machine, this one among them, and of all attempts that are not swept.
+fn used_shims(root: &Root) -> HashSet<PathBuf> {
+    let attempts = std::fs::read_dir(root.jobs()).into_iter().flatten().flatten();
+    let attempts = attempts.filter_map(|entry| AttemptId::parse(entry.file_name().to_str()?));
+    let of_jobs = attempts.filter_map(|id| door::program(&Attempt::new(root, id)));
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let running = processes.filter_map(|entry| std::fs::read_link(entry.path().join("exe")).ok());
+    of_jobs.chain(running).collect()
 }
 
 fn age_ms(path: &Path) -> Option<i64> {

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 /// The directory where cgroup v2 is mounted; these tests need it, as the machines that they are about have it.
-fn unified() -> PathBuf {
+pub fn unified() -> PathBuf {
     let mounts = std::fs::read_to_string("/proc/self/mounts").unwrap();
     let mount = mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>()).find(|words| words[2] == "cgroup2").expect("cgroup v2");
     PathBuf::from(mount[1])

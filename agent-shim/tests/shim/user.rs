@@ -53,14 +53,26 @@ fn f060_the_agent_reads_nothing_of_its_shim() {
 }
 
 #[test]
-fn a_job_with_its_own_user_is_found_without_cookie_and_without_parents() {
+fn f097_a_job_with_its_own_user_is_found_without_cookie_group_and_parents() {
     let vm = Vm::new();
-    vm.launched(&own(vm.sh("att_own000000002", "(env -i setsid sh -c 'while :; do sleep 1; done' &) ; touch ready; sleep 60")));
-    eventually("up", || yard(&vm, "att_own000000002").join("work/ready").exists());
-    let uid = yard(&vm, "att_own000000002").join("work").metadata().unwrap().uid();
-    assert!(vm.cancel("att_own000000002").tree_gone);
-    let busy = std::fs::read_dir("/proc").unwrap().flatten().filter(|entry| entry.metadata().is_ok_and(|meta| meta.uid() == uid)).count();
-    assert_eq!(busy, 0);
+    let id = "att_own000000002";
+    vm.launched(&own(vm.sh(id, "(env -i setsid sh -c 'while :; do sleep 1; done' &) ; touch ready; exec sleep 60")));
+    eventually("up", || yard(&vm, id).join("work/ready").exists());
+    let uid = yard(&vm, id).join("work").metadata().unwrap().uid();
+    let of_user = || {
+        let pids = std::fs::read_dir("/proc").unwrap().flatten().filter(|entry| entry.metadata().is_ok_and(|meta| meta.uid() == uid));
+        pids.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()).collect::<Vec<_>>()
+    };
+    eventually("the stray is up", || of_user().len() >= 2);
+    // Nobody above it is left, and it is taken out of the job's group, as by an administrator.
+    vm.kill_supervisor(id);
+    crate::vm::kill(vm.process(id, "child.json", "keeper").unwrap());
+    for pid in of_user() {
+        let _ = std::fs::write(crate::machine::unified().join("cgroup.procs"), pid.to_string());
+    }
+    assert!(vm.cancel(id).tree_gone);
+    let live = |pid: &u32| std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "));
+    assert_eq!(of_user().into_iter().filter(live).collect::<Vec<_>>(), Vec::<u32>::new());
 }
 
 #[test]

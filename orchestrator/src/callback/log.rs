@@ -87,7 +87,7 @@ pub async fn admit(driver: &Driver, head: &LogHead<'_>) -> Result<AdmittedLog, A
 
 /// What is wrong with the metadata, if anything.
 fn fault(meta: &LogMeta, id: &str, stream: Stream, name: &str) -> Option<&'static str> {
-    if meta.v != sortie_protocol::VERSION || meta.attempt != id || meta.stream != stream || name != log_id(id, stream, meta.offset) {
+    if !sortie_protocol::speaks(meta.v) || meta.attempt != id || meta.stream != stream || name != log_id(id, stream, meta.offset) {
         return Some("the metadata are not what path and webhook-id say");
     }
     if meta.length > LOG_CHUNK_BYTES {

@@ -9,9 +9,12 @@ use crate::resources::upload::{Stand, Upload, UploadError};
 use sortie_core::failure::{Failure, FailureKind};
 use sortie_core::host::Host;
 use sortie_core::ids::AttemptId;
-use sortie_protocol::artifact::{ArtifactFate, ArtifactMeta, ArtifactNote, NOT_UPLOADED, RESULT_NAME, RESULT_SLOT, kept_slot, path_fault};
+use sortie_protocol::artifact::{
+    ArtifactFate, ArtifactMeta, ArtifactNote, CHECKPOINT_NAME, NOT_UPLOADED, RESULT_NAME, RESULT_SLOT, checkpoint_slot, kept_slot,
+    path_fault,
+};
 use sortie_protocol::callback::{CallbackBody, CallbackKind, JobResult, SignedPost};
-use sortie_protocol::limits::{ARTIFACT_BYTES, KEPT_FILES, LOG_CHUNK_BYTES, RESULT_DOCUMENT_BYTES};
+use sortie_protocol::limits::{ARTIFACT_BYTES, CHECKPOINT_BYTES, KEPT_FILES, LOG_CHUNK_BYTES, RESULT_DOCUMENT_BYTES};
 use sortie_protocol::verb::{Reply, Verb};
 use sortie_protocol::view::AttemptView;
 use std::time::Duration;
@@ -86,7 +89,9 @@ impl Driver {
         let slots = slots(&names, &result.artifacts).into_iter().filter(|(_, note)| wanted(note));
         let slots = slots.map(|(slot, note)| (slot, note.name.clone()));
         let document = result.result_kept.iter().map(|_| (RESULT_SLOT.to_owned(), RESULT_NAME.to_owned()));
-        for (slot, name) in slots.chain(document) {
+        let last = result.agent.as_ref().and_then(|agent| agent.checkpoint.as_ref()).filter(|last| last.bundle.is_none());
+        let checkpoint = last.map(|last| (checkpoint_slot(last.number), CHECKPOINT_NAME.to_owned()));
+        for (slot, name) in slots.chain(document).chain(checkpoint) {
             let meta = ArtifactMeta { v: sortie_protocol::VERSION, attempt: id.to_string(), slot, name, size: 0, sha256: String::new() };
             if let Err(why) = self.fetch_file(host, Upload { run: run.clone(), call: step.call, meta }).await {
                 tracing::warn!(attempt = %id, host = host.name, why, "a file of a job was not fetched");
@@ -95,9 +100,21 @@ impl Driver {
         Ok(())
     }
 
+    /// The checkpoint of an agent that still runs, which its host could not upload.
+    pub(super) async fn fetch_checkpoint(&self, host: &Host, id: &AttemptId, number: u32) -> Result<(), String> {
+        let Some((run, step, _)) = self.parts().store.attempt(id).await.map_err(|error| error.to_string())? else { return Ok(()) };
+        let (slot, name) = (checkpoint_slot(number), CHECKPOINT_NAME.to_owned());
+        let meta = ArtifactMeta { v: sortie_protocol::VERSION, attempt: id.to_string(), slot, name, size: 0, sha256: String::new() };
+        self.fetch_file(host, Upload { run, call: step.call, meta }).await
+    }
+
     /// Piece by piece; the last one is only taken where the whole has the digest that the host gave with the first.
     async fn fetch_file(&self, host: &Host, mut upload: Upload) -> Result<(), String> {
-        let most = if upload.meta.slot == RESULT_SLOT { RESULT_DOCUMENT_BYTES } else { ARTIFACT_BYTES };
+        let most = match upload.meta.name.as_str() {
+            RESULT_NAME => RESULT_DOCUMENT_BYTES,
+            CHECKPOINT_NAME => CHECKPOINT_BYTES,
+            _ => ARTIFACT_BYTES,
+        };
         let mut offset = 0;
         loop {
             let verb = Verb::Fetch { attempt: upload.meta.attempt.clone(), slot: upload.meta.slot.clone(), offset, limit: LOG_CHUNK_BYTES };

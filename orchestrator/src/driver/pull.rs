@@ -7,13 +7,14 @@
 
 use super::Driver;
 use super::hosts::unexpected;
-use crate::limits::{BOTH_QUIET_MS, HEARD_MS, PULL_CAP_MS, PULL_HOSTS, PULL_LEAST_MS, PULL_LOOK_MS};
+use crate::limits::{BOTH_QUIET_MS, CHECKPOINT_FETCH_MS, HEARD_MS, PULL_CAP_MS, PULL_HOSTS, PULL_LEAST_MS, PULL_LOOK_MS};
 use sortie_core::event::EventBody;
 use sortie_core::failure::Failure;
 use sortie_core::host::{CallbackMode, Host, LauncherKind};
 use sortie_core::ids::{AttemptId, Ms};
 use sortie_core::limits::HEARTBEAT_MS;
 use sortie_core::state::AttemptState;
+use sortie_protocol::agent::AgentCheckpoint;
 use sortie_protocol::callback::CallbackKind;
 use sortie_protocol::limits::STATUS_ATTEMPTS;
 use sortie_protocol::verb::{Reply, Verb};
@@ -23,6 +24,7 @@ use sortie_store::model::OpenAttempt;
 use std::collections::HashMap;
 use std::time::Duration;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 /// What is remembered of an attempt between two rounds. All of it can be lost: what is taken twice is taken once.
 #[derive(Clone, Debug)]
@@ -31,6 +33,8 @@ struct Watched {
     taken: u64,
     progress: u64,
     checkpoint: u64,
+    /// Number of the last checkpoint of an agent that was fetched.
+    fetched: u32,
     heartbeat_ms: u64,
 }
 
@@ -154,7 +158,7 @@ impl Driver {
             for (open, view) in some.iter().zip(&views).filter(|(open, view)| view.attempt == open.attempt.id.as_str()) {
                 let mut watched = match course.watched.get(&open.attempt.id) {
                     Some(watched) => watched.clone(),
-                    None => Watched { taken: 0, progress: 0, checkpoint: 0, heartbeat_ms: self.heartbeat_ms(open).await },
+                    None => Watched { taken: 0, progress: 0, checkpoint: 0, fetched: 0, heartbeat_ms: self.heartbeat_ms(open).await },
                 };
                 news |= self.look_at(host, open, view, &mut watched).await?;
                 course.watched.insert(open.attempt.id.clone(), watched);
@@ -199,8 +203,22 @@ impl Driver {
             if let Err(error) = kept.await {
                 tracing::warn!(attempt = %id, %error, "what its host says of it was not kept");
             }
+            self.fetch_newest(host, id, view, watched).await;
         }
         Ok(news)
+    }
+
+    /// Bring the last checkpoint of an agent here, where its host could not: it may be the last that is heard of that machine. In pieces,
+    /// for a short while: other jobs of the host wait for their round. The next one goes on where this one ended.
+    async fn fetch_newest(&self, host: &Host, id: &AttemptId, view: &AttemptView, watched: &mut Watched) {
+        let said =
+            view.checkpoint.as_ref().and_then(|report| serde_json::from_value::<AgentCheckpoint>(report.data.get("agent")?.clone()).ok());
+        let Some(last) = said.filter(|last| last.bundle.is_none() && last.number > watched.fetched) else { return };
+        match timeout(Duration::from_millis(CHECKPOINT_FETCH_MS), self.fetch_checkpoint(host, id, last.number)).await {
+            Ok(Ok(())) => watched.fetched = last.number,
+            Ok(Err(why)) => tracing::info!(attempt = %id, host = host.name, number = last.number, why, "a checkpoint was not fetched"),
+            Err(_) => {}
+        }
     }
 
     /// How often the attempt's shim would post.
@@ -254,7 +272,7 @@ mod tests {
 
     fn course(heartbeat_ms: u64) -> Course {
         let mut course = Course::default();
-        let watched = Watched { taken: 0, progress: 0, checkpoint: 0, heartbeat_ms };
+        let watched = Watched { taken: 0, progress: 0, checkpoint: 0, fetched: 0, heartbeat_ms };
         course.watched.insert(AttemptId::new(0, &sortie_core::ids::Entropy([1; 32]), 0), watched);
         course
     }

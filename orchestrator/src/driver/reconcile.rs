@@ -93,7 +93,9 @@ impl Driver {
             // Between half of the interval and the whole: hosts are spread over it, also those that were added together.
             let next = now + RECONCILE_EVERY_MS.cast_signed() * (255 + share) / 510;
             let at = *due.entry(host.name.clone()).or_insert(next);
-            if now < at || self.reach(&host.name) == Reach::LeftAlone || self.is_stopping() {
+            let reach = self.reach(&host.name);
+            // A host that was away is tried as soon as its pause is over: launches by label go elsewhere, and nobody else asks it.
+            if now < at && reach != Reach::TrialDue || reach == Reach::LeftAlone || self.is_stopping() {
                 continue;
             }
             due.insert(host.name.clone(), next);

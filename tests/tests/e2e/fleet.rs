@@ -109,6 +109,19 @@ fn f081_a_new_host_key_is_taken_only_by_the_fingerprint_that_is_named() {
 }
 
 #[test]
+fn a_labelled_host_that_comes_back_is_found_without_anybody_asking_for_it() {
+    let fleet = Fleet::with_options(1, &["--label", "pool"]);
+    fleet.vms[0].cut(Way::Both, How::Reject);
+    assert_eq!(fleet.it.cli(&["host", "test", "vm0"]).error(), "unreachable");
+    wait::holds("it is said to be away", limits::SOON, || host(&fleet, "vm0")["state"] == "unreachable");
+    assert_eq!(host(&fleet, "vm0")["collecting"], "unavailable");
+    fleet.vms[0].heal();
+    // Comparing what it holds is due in minutes; its pause is over in seconds.
+    wait::holds("it is found to be back", limits::SOON, || host(&fleet, "vm0")["state"] == "ready");
+    assert_eq!(host(&fleet, "vm0")["collecting"], "available");
+}
+
+#[test]
 fn a_test_says_whether_callbacks_arrive_and_what_to_do() {
     let fleet = Fleet::new(1);
     let good = fleet.it.cli(&["host", "test", "vm0"]);

@@ -13,6 +13,11 @@ fn f092_behind_nat_the_callbacks_alone_complete_a_run() {
     fleet.started("nat");
     let _ = run.event(&fleet.it, "attempt_launched");
     fleet.vms[0].cut(Way::ToVm, How::Drop);
+    assert_eq!(fleet.it.cli(&["host", "test", "vm0"]).error(), "unreachable");
+    wait::holds("collecting is said to be unavailable", limits::SOON, || {
+        fleet.it.look("/v1/hosts/vm0").is_some_and(|host| host["collecting"] == "unavailable")
+    });
+    assert!(run.events(&fleet.it, "attempt_suspect").is_empty(), "its callbacks arrive: nothing of it has failed");
     fleet.open_gate("go");
     let shown = run.ended_within(&fleet.it, limits::RETRIED);
     assert_eq!((&shown["state"], &shown["value"]["output"]), (&json!("succeeded"), &json!("from behind\n")), "{shown:#}");

@@ -23,6 +23,7 @@ pub(super) fn host_text(host: &Value) -> String {
             ("slots", "slots"),
             ("callbacks", "callbacks"),
             ("unheard since", "callbacks_unheard_since"),
+            ("collecting", "collecting"),
             ("architecture", "arch"),
             ("own user", "own_user"),
             ("by sudo", "sudo"),

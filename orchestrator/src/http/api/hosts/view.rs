@@ -48,6 +48,7 @@ pub(super) fn view(host: &Host, load: Load, seen: &HostSeen, now: Ms) -> Value {
             "next_try_at": seen.next_try.map(rfc3339),
         })),
         "callbacks_unheard_since": health.unheard_since.map(rfc3339),
+        "collecting": collecting(host, seen),
         "orphans_stopped": health.orphans,
         "compared_at": health.swept_at.map(rfc3339),
         "gc_at": health.gc_at.map(rfc3339),
@@ -76,6 +77,13 @@ fn state(host: &Host, seen: &HostSeen) -> &'static str {
         HostState::Ready if host.launcher != LauncherKind::Worker && seen.health.failing_since.is_some() => "unreachable",
         HostState::Ready => "ready",
     }
+}
+
+/// Whether results can be collected from it. A machine behind NAT that the server cannot dial now has not failed: what its jobs post
+/// still counts (F092).
+fn collecting(host: &Host, seen: &HostSeen) -> Option<&'static str> {
+    let is_away = seen.health.failing_since.is_some();
+    (host.launcher == LauncherKind::Ssh).then_some(if is_away { "unavailable" } else { "available" })
 }
 
 fn login(login: &Login) -> Value {
