@@ -1,6 +1,6 @@
 //! An installation made by `sortie init`, and its server as a real process.
 
-use crate::{cli, http, limits, ports, wait};
+use crate::{cli, http, limits, ports, sweep, wait};
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::fs;
@@ -8,7 +8,7 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::{Child, ExitStatus, Stdio};
 
-/// An installation. Its server is killed when it is dropped.
+/// An installation. Its server is killed when it is dropped, and nothing of it may be left anywhere ([`crate::sweep`]).
 pub struct Installation {
     /// `SORTIE_HOME`.
     pub home: PathBuf,
@@ -181,10 +181,19 @@ impl Installation {
 
 impl Drop for Installation {
     fn drop(&mut self) {
+        let panicking = std::thread::panicking();
+        // Failing tests leave what they leave; passing ones must not.
+        let found = if panicking {
+            sweep::end_all(self.folder());
+            Vec::new()
+        } else {
+            sweep::findings(self.folder())
+        };
         if self.server.is_some() {
             self.kill();
         }
-        if std::thread::panicking() {
+        assert!(found.is_empty(), "after the test: {found:#?}");
+        if panicking {
             let log = self.log();
             let tail: Vec<&str> = log.lines().rev().take(40).collect();
             eprintln!("the end of the server's log:\n{}", tail.into_iter().rev().collect::<Vec<_>>().join("\n"));

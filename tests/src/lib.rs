@@ -23,6 +23,7 @@ pub mod recorder;
 pub mod run;
 pub mod service;
 pub mod sshd;
+mod sweep;
 pub mod time;
 pub mod vm;
 pub mod wait;

@@ -16,3 +16,7 @@ pub const COMMAND: Duration = Duration::from_secs(120);
 pub const PUMP: Duration = Duration::from_millis(10);
 /// Bytes of each direction of a proxied connection that are remembered.
 pub const REMEMBERED: usize = 256 << 10;
+/// Bytes of a file up to which it is searched for canaries after a test: the sweep is to stay well under a second.
+pub const SWEPT_BYTES: u64 = 16 << 20;
+/// Bytes of what commands said that are kept for the sweep.
+pub const SAID_BYTES: u64 = 8 << 20;

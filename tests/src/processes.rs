@@ -21,6 +21,12 @@ impl Process {
         String::from_utf8_lossy(&self.arguments).replace('\0', " ")
     }
 
+    /// The cookie of the job that it belongs to, `SORTIE_JOB=ATTEMPT`, where it carries one.
+    #[must_use]
+    pub fn cookie(&self) -> Option<&[u8]> {
+        self.environment.split(|byte| *byte == 0).find(|entry| entry.starts_with(b"SORTIE_JOB="))
+    }
+
     /// Whether these bytes are anywhere in its arguments.
     #[must_use]
     pub fn mentions(&self, text: &str) -> bool {
@@ -40,16 +46,18 @@ pub fn all() -> Vec<Process> {
     .collect()
 }
 
-/// Processes of jobs whose working directory, arguments or cookie name an attempt of this state root.
+/// Cookies of all attempts of a state root.
+#[must_use]
+pub fn cookies(root: &Path) -> Vec<Vec<u8>> {
+    let attempts = fs::read_dir(root.join("jobs")).into_iter().flatten().flatten().filter_map(|e| e.file_name().into_string().ok());
+    attempts.map(|attempt| format!("SORTIE_JOB={attempt}").into_bytes()).collect()
+}
+
+/// Processes of jobs whose cookie names an attempt of this state root.
 #[must_use]
 pub fn of_jobs(root: &Path) -> Vec<Process> {
-    let attempts: Vec<String> =
-        fs::read_dir(root.join("jobs")).into_iter().flatten().flatten().filter_map(|e| e.file_name().into_string().ok()).collect();
-    let cookies: Vec<Vec<u8>> = attempts.iter().map(|attempt| format!("SORTIE_JOB={attempt}").into_bytes()).collect();
-    all()
-        .into_iter()
-        .filter(|process| cookies.iter().any(|cookie| process.environment.split(|b| *b == 0).any(|entry| entry == cookie)))
-        .collect()
+    let cookies = cookies(root);
+    all().into_iter().filter(|process| process.cookie().is_some_and(|found| cookies.iter().any(|cookie| cookie == found))).collect()
 }
 
 /// Processes of the shim for this state root: supervisors, keepers, sessions.
