@@ -12,6 +12,7 @@ use sortie_core::ids::{AttemptId, Entropy, RunId, WaitId};
 use sortie_core::input::{InputBody, LaunchOutcome, Scope};
 use sortie_core::limits::KEPT_CALLBACKS;
 use sortie_core::state::{AttemptState, RunState};
+use sortie_core::view::Spent;
 
 fn outcome(reply: &Reply) -> Option<CallbackOutcome> {
     if let Reply::Callback { outcome, .. } = reply { Some(*outcome) } else { None }
@@ -140,7 +141,7 @@ pub(super) async fn rows_are_the_fold_of_the_journal(world: &World) {
     world.pass(200_000);
     world.deliver(of(&attempts[0]), InputBody::TimerDue(Timer::Started(attempts[0].clone()))).await;
     is_fold(world, &run).await;
-    let lost = InputBody::Probed { attempt: attempts[0].clone(), verdict: Ok(sortie_core::input::Verdict::Gone) };
+    let lost = InputBody::Probed { attempt: attempts[0].clone(), verdict: Ok(sortie_core::input::Verdict::Gone), used: Spent::default() };
     world.deliver(of(&attempts[0]), lost).await;
     is_fold(world, &run).await;
     world.pass(100_000);
