@@ -1,6 +1,7 @@
 //! Files of jobs on their way to the server: uploaded, referred to, fetched; and what happens when somebody dies in between.
 
 use serde_json::{Value, json};
+use sortie_tests::callbacks::{Callback, exited};
 use sortie_tests::run::Run;
 use sortie_tests::world::{Setup, World};
 use sortie_tests::{flows, limits, wait};
@@ -59,6 +60,39 @@ fn f106_files_of_a_job_are_kept_and_what_leads_outside_is_not() {
         assert!(answer.contains(header), "{header} in {answer}");
     }
     assert!(get(&url.replace("exp=", "exp=1")).starts_with("http/1.1 404"), "a link that was changed is none");
+}
+
+#[test]
+fn f106_a_machine_that_says_it_kept_files_elsewhere_is_not_believed() {
+    let world = World::new();
+    let run = keeps(&world, &world.gate("go"));
+    let attempt = run.attempt(&world.it);
+    let _ = run.event(&world.it, "attempt_started");
+    let long = "x".repeat(5_000);
+    let names =
+        ["../../../../evil", "/etc/evil", "a/../../evil", "evil/..", "..", ":result", ":checkpoint", "evil\0", "\x1b[31mevil", &long];
+    let mut notes: Vec<Value> = names.iter().map(|name| json!({ "name": name, "sha256": "../../../../evil", "size": 1 })).collect();
+    notes.push(json!({ "name": "out/report.html", "sha256": "0".repeat(64), "size": 1 }));
+    let mut lie = exited(0, json!("kept"));
+    lie["artifacts"] = json!(notes);
+    let posted = Callback::result(&world.it.home, &world.root, &attempt, 900, &lie);
+    assert_eq!(posted.outcome(world.it.callbacks), (200, "accepted".to_owned()), "it is signed as the shim's");
+    let shown = run.ended(&world.it);
+    assert_eq!((&shown["value"]["kept"], &shown["value"]["ok"]), (&json!([]), &json!(true)), "{shown:#}");
+    let found = artifacts(&world, &run);
+    let mut said: Vec<&String> = found.as_object().unwrap().keys().collect();
+    said.sort();
+    assert_eq!(said, ["absent", "link", "out/report.html"], "{found:#}");
+    assert!(found["out/report.html"]["missing"].as_str().unwrap().contains("this server does not have it"), "{found:#}");
+    let list = world.it.cli(&["resource", "list", "--run", &run.id]);
+    assert_eq!(list.data()["resources"], json!([]), "{}", list.json);
+    for name in ["..%2F..%2F..%2F..%2Fevil", "../../../../evil", "%2Fetc%2Fevil"] {
+        let got = world.it.cli(&["resource", "get", &format!("res://{}/{attempt}/{name}", run.id), "-o", "-"]);
+        assert!(matches!(got.error(), "not_found" | "usage"), "{name}: {}", got.json);
+    }
+    let written = Command::new("find").arg(world.it.folder()).args(["-name", "*evil*"]).output().unwrap();
+    assert!(written.stdout.is_empty() && !std::path::Path::new("/etc/evil").exists(), "{}", String::from_utf8_lossy(&written.stdout));
+    world.open_gate("go");
 }
 
 #[test]
