@@ -55,6 +55,10 @@ impl RevocationList {
     /// # Errors
     /// [`RevocationError`].
     pub fn load(path: &Path) -> Result<Self, RevocationError> {
+        // Opening a pipe would wait for somebody to write.
+        if !path.metadata()?.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file").into());
+        }
         let mut bytes = Vec::new();
         File::open(path)?.take(REVOKED_KEYS_BYTES + 1).read_to_end(&mut bytes)?;
         if bytes.len() as u64 > REVOKED_KEYS_BYTES {

@@ -84,5 +84,7 @@ fn f082_a_list_that_is_cut_short_or_not_understood_is_no_list() {
     assert!(RevocationList::parse(&extension(0)).is_ok());
     assert!(matches!(RevocationList::parse(&extension(1)), Err(RevocationError::Broken(_))));
     assert!(matches!(RevocationList::parse(b"ssh-ed25519 nonsense\n"), Err(RevocationError::Line(1))));
+    assert!(Command::new("mkfifo").arg(dir.join("pipe")).status().unwrap().success());
+    assert!(matches!(RevocationList::load(&dir.join("pipe")), Err(RevocationError::Read(_))), "and nobody waits for its writer");
     assert!(matches!(RevocationList::load(&dir.join("nowhere")), Err(RevocationError::Read(_))));
 }

@@ -181,11 +181,13 @@ impl Dialer {
         let credential = timeout(self.limits.auth, self.identities.credential(login, now)).await;
         let silent = |_| (nothing(FailureKind::Unreachable, "the ssh-agent gives no answer; the host is not asked without it"), false);
         let credential = credential.map_err(silent)?.map_err(|e| (e, false))?;
+        // Before anything is held or connected, as the credential.
+        let revoked = self.revoked().await.map_err(|error| (error, false))?;
         let _permit = self.enter(endpoint).await.map_err(|error| (error, false))?;
         let started = Instant::now();
         let (wire, switch) = self.dial(endpoint, via).await.map_err(|error| (error, false))?;
         let connected = Instant::now();
-        let (mut handle, shown) = self.exchange_keys(endpoint, trust, wire, &switch).await?;
+        let (mut handle, shown) = self.exchange_keys(endpoint, trust, revoked, wire, &switch).await?;
         let exchanged = Instant::now();
         let logged_in = timeout(self.limits.auth, login::log_in(&mut handle, endpoint, credential)).await;
         logged_in.map_err(|_| (fault::timed_out(&endpoint.to_string(), Phase::Auth, self.limits.auth), false))??;
@@ -218,10 +220,10 @@ impl Dialer {
         &self,
         endpoint: &Endpoint,
         trust: &Trust,
+        revoked: Option<RevocationList>,
         wire: Wire,
         switch: &KillSwitch,
     ) -> Result<(Handle<Client>, Shown), (AskError, bool)> {
-        let revoked = self.revoked().await.map_err(|error| (error, false))?;
         let seen = Seen::default();
         match self.greet(trust, wire, switch, &seen, revoked).await {
             Ok(Ok(handle)) => match seen.get() {
@@ -263,11 +265,13 @@ impl Dialer {
     async fn revoked(&self) -> Result<Option<RevocationList>, AskError> {
         let Some(path) = self.revoked.clone() else { return Ok(None) };
         let name = path.display().to_string();
-        let read = tokio::task::spawn_blocking(move || RevocationList::load(&path)).await;
+        // A file may be one that never ends to be opened: a pipe, a share that is away.
+        let read = timeout(self.limits.connect, tokio::task::spawn_blocking(move || RevocationList::load(&path))).await;
         let fault = match read {
-            Ok(Ok(list)) => return Ok(Some(list)),
+            Ok(Ok(Ok(list))) => return Ok(Some(list)),
+            Ok(Ok(Err(error))) => error.to_string(),
             Ok(Err(error)) => error.to_string(),
-            Err(error) => error.to_string(),
+            Err(_) => format!("it cannot be read within {} s", self.limits.connect.as_secs()),
         };
         Err(nothing(FailureKind::Unreachable, format!("{name} (revoked_host_keys of config.toml): {fault}; no host is asked without it")))
     }

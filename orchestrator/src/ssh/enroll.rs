@@ -6,7 +6,7 @@ use super::fault::nothing;
 use super::install::{self, Installed};
 use super::launcher::SshLauncher;
 use super::limits::{AUTHORITIES, JUMPS};
-use super::pins::{Pins, Trust, key_line};
+use super::pins::{Pins, Trust, key_line, split_revoked};
 use super::script::Root;
 use super::session::{Asked, Session, Start};
 use super::way::{Hop, Way};
@@ -152,11 +152,6 @@ impl Place {
             _ => Pinned { host_keys: vec![shown], host_cas: vec![] },
         }
     }
-}
-
-/// Lines that name revoked keys, and the others.
-fn split_revoked(lines: &[String]) -> (Vec<String>, Vec<String>) {
-    lines.iter().cloned().partition(|line| line.trim_start().starts_with("@revoked "))
 }
 
 impl SshLauncher {

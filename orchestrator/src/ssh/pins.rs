@@ -187,6 +187,12 @@ fn verdict(verdict: &HostKeyVerdict) -> Verdict {
     }
 }
 
+/// Lines that name keys to refuse (`@revoked ...`), and the others.
+#[must_use]
+pub fn split_revoked(lines: &[String]) -> (Vec<String>, Vec<String>) {
+    lines.iter().cloned().partition(|line| line.trim_start().starts_with("@revoked "))
+}
+
 /// The line of a key, without comment.
 #[must_use]
 pub fn key_line(key: &PublicKey) -> String {

@@ -8,6 +8,7 @@ use crate::error_code::ErrorCode;
 use crate::http::api::answer::Answer;
 use crate::http::api::request::body;
 use crate::http::api::routes::Api;
+use crate::ssh::pins::split_revoked;
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
 use serde::{Deserialize, Serialize};
@@ -31,7 +32,7 @@ pub(in crate::http::api) async fn show(State(api): State<Api>, Path(name): Path<
     let success = Success::new(json!({
         "name": host.name,
         "address": address(&host, machine),
-        "pinned": lines.map(|line| json!({ "key": line, "fingerprint": fingerprint(line) })).collect::<Value>(),
+        "pinned": lines.map(|line| json!({ "key": line, "fingerprint": fingerprint(&line) })).collect::<Value>(),
         "offered": offered.iter().map(|key| json!(key)).collect::<Value>(),
     }));
     if offered.iter().any(|key| key.pinned) {
@@ -70,7 +71,7 @@ pub(in crate::http::api) async fn accept(State(api): State<Api>, Path(name): Pat
         return Err(Problem::new(ErrorCode::HostUntrusted, message).details(json!({ "offered": offered })).hint(hint));
     };
     let lines = host.jumps.get_mut(machine).map_or(&mut host.host_keys, |jump| &mut jump.host_keys);
-    let (kept, before): (Vec<String>, Vec<String>) = std::mem::take(lines).into_iter().partition(|line| line.starts_with(REVOKED));
+    let (kept, before) = split_revoked(lines);
     *lines = std::iter::once(key.key.clone()).chain(kept).collect();
     let before: Vec<Option<String>> = before.iter().map(|line| fingerprint(line)).collect();
     api.app.store.put_host(host.clone()).await?;
@@ -80,9 +81,6 @@ pub(in crate::http::api) async fn accept(State(api): State<Api>, Path(name): Pat
     data["replaced"] = json!(before);
     Ok(Success::new(data).next(Next::look(&["host", "test", &host.name])))
 }
-
-/// Beginning of a line that names a key to refuse.
-const REVOKED: &str = "@revoked ";
 
 /// The machines on the way counted from 0; their number is the host itself.
 fn machine(host: &Host, which: Which) -> Result<usize, Problem> {
@@ -102,9 +100,8 @@ fn address(host: &Host, machine: usize) -> &str {
 }
 
 /// Lines of the keys that it may show.
-fn pinned(host: &Host, machine: usize) -> Vec<&String> {
-    let lines = host.jumps.get(machine).map_or(&host.host_keys, |jump| &jump.host_keys);
-    lines.iter().filter(|line| !line.starts_with(REVOKED)).collect()
+fn pinned(host: &Host, machine: usize) -> Vec<String> {
+    split_revoked(host.jumps.get(machine).map_or(&host.host_keys, |jump| &jump.host_keys)).1
 }
 
 /// A key that a machine shows to somebody who does not log in.
@@ -117,7 +114,7 @@ struct OfferedKey {
 
 async fn offered(api: &Api, host: &Host, machine: usize) -> Result<Vec<OfferedKey>, Problem> {
     let seen = in_time(Box::pin(api.app.ssh.scan_host(host, machine))).await?;
-    let known: Vec<Option<String>> = pinned(host, machine).into_iter().map(|line| fingerprint(line)).collect();
+    let known: Vec<Option<String>> = pinned(host, machine).into_iter().map(|line| fingerprint(&line)).collect();
     let with_pins = seen.into_iter().filter_map(|offered| {
         let fingerprint = fingerprint(&offered.key)?;
         Some(OfferedKey { pinned: known.contains(&Some(fingerprint.clone())), key: offered.key, fingerprint })
