@@ -40,14 +40,19 @@ fn assert_not_at_rest(world: &World, canaries: &[(&str, String)]) {
     }
 }
 
-#[test]
-fn f105_a_secret_reaches_its_job_and_is_in_no_file_log_history_or_output() {
-    let mut world = World::new();
-    let canaries = [("plain", CANARY.to_owned()), ("base64", STANDARD.encode(CANARY))];
+/// A world with the secret `canary` and the flow `leaks`; what must not be found of it, by name.
+fn leaking() -> (World, [(&'static str, String); 2]) {
+    let world = World::new();
     let file = world.scratch("canary");
     std::fs::write(&file, CANARY).unwrap();
     let _ = cli::run_reading(&world.it.home, &file, &["secret", "set", "canary"]).data();
     flows::publish(&world.it, "leaks", LEAKS);
+    (world, [("plain", CANARY.to_owned()), ("base64", STANDARD.encode(CANARY))])
+}
+
+#[test]
+fn f105_a_secret_reaches_its_job_and_is_in_no_file_log_history_or_output() {
+    let (mut world, canaries) = leaking();
     let copy = world.scratch("copy");
     let script = format!("printf %s \"$TOKEN\" > {}.new; mv {0}.new {0}\n", copy.display())
         + "echo \"plain $TOKEN\"; printf %s \"$TOKEN\" | base64 -w0; echo; echo \"to the error stream: $TOKEN\" >&2\n"
@@ -87,12 +92,7 @@ fn f105_a_secret_reaches_its_job_and_is_in_no_file_log_history_or_output() {
 
 #[test]
 fn f105_a_secret_that_is_written_in_two_pieces_is_masked_over_the_border_of_chunks() {
-    let mut world = World::new();
-    let canaries = [("plain", CANARY.to_owned()), ("base64", STANDARD.encode(CANARY))];
-    let file = world.scratch("canary");
-    std::fs::write(&file, CANARY).unwrap();
-    let _ = cli::run_reading(&world.it.home, &file, &["secret", "set", "canary"]).data();
-    flows::publish(&world.it, "leaks", LEAKS);
+    let (mut world, canaries) = leaking();
     // Each gate is opened only when what stands before it is shown: so it was in a chunk of its own.
     let in_two = |name: &str, word: &str| {
         let halves = format!("word={word}; front=${{word%??????????}}; printf '{name} <%s' \"$front\"\n");
